@@ -1,0 +1,35 @@
+//! Everything that can go wrong between a directory of weights and a row of logits.
+
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{origin}: {reason}")]
+    Config { origin: String, reason: String },
+    #[error(
+        "{origin}: architecture {found:?} is not supported; this build runs IQuestPLTCoderForCausalLM (model_type iquestpltcoder)"
+    )]
+    Architecture { origin: String, found: String },
+    #[error("{origin} is not a whole safetensors file: {reason}")]
+    Safetensors { origin: String, reason: String },
+    #[error(
+        "{} holds neither model.safetensors nor model.safetensors.index.json", directory.display()
+    )]
+    NoWeights { directory: PathBuf },
+    #[error("tensor {name} is missing; expected shape {expected:?}")]
+    MissingTensor { name: String, expected: Vec<usize> },
+    #[error("tensor {name} has shape {found:?}; expected {expected:?}")]
+    Shape { name: String, found: Vec<usize>, expected: Vec<usize> },
+    #[error("tensor {name} is stored as {found}; supported are F64, F32, F16 and BF16")]
+    StoredType { name: String, found: String },
+    #[error("token {token} is outside of the vocabulary of {vocab_size}")]
+    Token { token: u32, vocab_size: usize },
+    #[error("position {position} is past the model's context of {n_context}")]
+    ContextFull { position: usize, n_context: usize },
+    #[error("no tokens were given")]
+    NoTokens,
+    #[error("tensor computation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}

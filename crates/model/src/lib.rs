@@ -1,0 +1,26 @@
+//! The Parallel Loop Transformer: configuration, weights, cache and forward pass, on the CPU.
+//!
+//! Knows no text, no sampling and no scheduler: token ids go in, logits come out.
+//! The mathematics is that of LoopCoder-v2 (arXiv 2606.18023) and the Parallel Loop Transformer (arXiv 2510.24824).
+
+mod error;
+
+mod config;
+
+mod weights;
+
+mod rope;
+
+mod cache;
+
+mod attention;
+
+mod layer;
+
+mod plt;
+
+pub use crate::cache::Cache;
+pub use crate::config::Config;
+pub use crate::error::Error;
+pub use crate::plt::{DType, LoadOptions, Logits, Plt, Readout};
+pub use crate::weights::{TensorSummary, Weights};

@@ -1,0 +1,248 @@
+//! Parity with the float64 reference, and the equalities that hold for any PLT.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize)]
+struct Expected {
+    positions: Vec<usize>,
+    /// One row per entry of `positions`.
+    logits: Vec<Vec<f64>>,
+    /// What each loop hands on at the last token.
+    h: Vec<Vec<f64>>,
+}
+
+struct Fixture {
+    name: String,
+    directory: PathBuf,
+    tokens: Vec<u32>,
+    expected: Expected,
+}
+
+static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parity");
+    let mut directories: Vec<PathBuf> =
+        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    directories.sort();
+    let read = |path: PathBuf| std::fs::read(path).unwrap();
+    let fixtures: Vec<Fixture> = directories
+        .into_iter()
+        .map(|directory| Fixture {
+            name: directory.file_name().unwrap().to_string_lossy().into_owned(),
+            tokens: serde_json::from_slice(&read(directory.join("tokens.json"))).unwrap(),
+            expected: serde_json::from_slice(&read(directory.join("expected.json"))).unwrap(),
+            directory,
+        })
+        .collect();
+    assert!(10 <= fixtures.len(), "only {} fixtures were found", fixtures.len());
+    fixtures
+});
+
+/// The fixtures' models in double precision, where equal means equal.
+static MODELS: LazyLock<Vec<(&Fixture, Plt)>> =
+    LazyLock::new(|| FIXTURES.iter().map(|fixture| (fixture, load(fixture, DType::F64))).collect());
+
+fn load(fixture: &Fixture, dtype: DType) -> Plt {
+    Plt::from_directory(&fixture.directory, LoadOptions { dtype, n_loops: None }).unwrap()
+}
+
+fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    square(&mut found.iter().zip(expected).map(|(a, b)| a - b))
+        / square(&mut expected.iter().copied())
+}
+
+#[track_caller]
+fn check_rows(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (row, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = relative_error(found, expected);
+        assert!(
+            error <= tolerance,
+            "{what}, row {row}: relative error {error:e} above {tolerance:e}"
+        );
+    }
+}
+
+fn prefill_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
+    model.prefill(tokens, cache, Readout::All).unwrap().unwrap().to_f64().unwrap()
+}
+
+fn decode_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
+    tokens.iter().flat_map(|token| model.decode(*token, cache).unwrap().to_f64().unwrap()).collect()
+}
+
+fn check_parity(dtype: DType, tolerance: f64) {
+    for fixture in FIXTURES.iter() {
+        let model = load(fixture, dtype);
+        let pick = |rows: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
+            fixture.expected.positions.iter().map(|position| rows[*position].clone()).collect()
+        };
+        let mut cache = model.new_cache().unwrap();
+        let sequential = pick(prefill_all(&model, &fixture.tokens, &mut cache));
+        check_rows(&fixture.name, &sequential, &fixture.expected.logits, tolerance);
+        for loop_idx in 1..model.config().n_loops {
+            let carried = cache.last_carried(loop_idx - 1).unwrap();
+            let carried = carried.to_dtype(candle_core::DType::F64).unwrap().to_vec2().unwrap();
+            check_rows(
+                &fixture.name,
+                &carried,
+                &fixture.expected.h[loop_idx - 1..loop_idx],
+                tolerance,
+            );
+        }
+        let fused = pick(decode_all(&model, &fixture.tokens, &mut model.new_cache().unwrap()));
+        check_rows(&format!("{} fused", fixture.name), &fused, &fixture.expected.logits, tolerance);
+    }
+}
+
+#[test]
+fn single_precision_agrees_with_the_reference() {
+    check_parity(DType::F32, 1e-4);
+}
+
+#[test]
+fn double_precision_agrees_with_the_reference() {
+    check_parity(DType::F64, 1e-10);
+}
+
+#[test]
+fn fixtures_cover_one_to_four_loops() {
+    let mut loops: Vec<usize> = MODELS.iter().map(|(_, model)| model.config().n_loops).collect();
+    loops.sort_unstable();
+    loops.dedup();
+    assert_eq!(loops, [1, 2, 3, 4]);
+}
+
+/// A model and a text in its vocabulary, of about two windows of the short-windowed fixtures.
+fn model_and_text() -> impl Strategy<Value = (usize, Vec<u32>)> {
+    (0..FIXTURES.len()).prop_flat_map(|model_idx| {
+        let vocab_size = MODELS[model_idx].1.config().vocab_size as u32;
+        (Just(model_idx), proptest::collection::vec(0..vocab_size, 2..24))
+    })
+}
+
+const EXACT: f64 = 1e-11;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn chunks_make_no_difference(
+        (model_idx, text) in model_and_text(),
+        cuts in proptest::collection::vec(1..24usize, 0..4),
+    ) {
+        let model = &MODELS[model_idx].1;
+        let whole = prefill_all(model, &text, &mut model.new_cache().unwrap());
+        let mut cache = model.new_cache().unwrap();
+        let mut chunked = Vec::new();
+        let mut rest = text.as_slice();
+        for cut in cuts.into_iter().chain([text.len()]) {
+            let (chunk, after) = rest.split_at(cut.min(rest.len()));
+            if !chunk.is_empty() {
+                chunked.extend(prefill_all(model, chunk, &mut cache));
+            }
+            rest = after;
+        }
+        check_rows("chunked", &chunked, &whole, EXACT);
+    }
+
+    #[test]
+    fn fused_decode_equals_sequential_loops(
+        (model_idx, text) in model_and_text(),
+        n_prompt in 0..24usize,
+    ) {
+        let model = &MODELS[model_idx].1;
+        let whole = prefill_all(model, &text, &mut model.new_cache().unwrap());
+        let mut cache = model.new_cache().unwrap();
+        let (prompt, rest) = text.split_at(n_prompt.min(text.len()));
+        if !prompt.is_empty() {
+            model.prefill(prompt, &mut cache, Readout::None).unwrap();
+        }
+        let decoded = decode_all(model, rest, &mut cache);
+        check_rows("fused", &decoded, &whole[prompt.len()..], EXACT);
+    }
+
+    #[test]
+    fn a_truncated_cache_is_as_good_as_a_fresh_one(
+        (model_idx, text) in model_and_text(),
+        (_, other) in model_and_text(),
+        keep in 0..24usize,
+    ) {
+        let model = &MODELS[model_idx].1;
+        let vocab_size = model.config().vocab_size as u32;
+        let keep = keep.min(text.len() - 1);
+        let mut cache = model.new_cache().unwrap();
+        let mut stale = text[..keep].to_vec();
+        stale.extend(other.iter().map(|token| token % vocab_size));
+        prefill_all(model, &stale, &mut cache);
+        cache.truncate(keep);
+        let resumed = prefill_all(model, &text[keep..], &mut cache);
+        let fresh = prefill_all(model, &text, &mut model.new_cache().unwrap());
+        check_rows("resumed", &resumed, &fresh[keep..], EXACT);
+    }
+}
+
+fn baseline() -> &'static Plt {
+    let found = MODELS.iter().find(|(fixture, _)| fixture.name == "r2-gqa-w5");
+    &found.expect("the baseline fixture is there").1
+}
+
+#[test]
+fn growth_keeps_what_was_written() {
+    let model = baseline();
+    let text: Vec<u32> = (0..256).map(|i| i * 7 % 48).collect();
+    let whole = prefill_all(model, &text, &mut model.new_cache().unwrap());
+    let decoded = decode_all(model, &text, &mut model.new_cache().unwrap());
+    check_rows("decoded over a growth", &decoded, &whole, EXACT);
+}
+
+#[test]
+fn a_failed_call_leaves_the_cache_as_it_was() {
+    let model = baseline();
+    let mut cache = model.new_cache().unwrap();
+    model.prefill(&[1, 2, 3], &mut cache, Readout::None).unwrap();
+    let error = model.prefill(&[4, 48], &mut cache, Readout::Last).unwrap_err().to_string();
+    assert_eq!(error, "token 48 is outside of the vocabulary of 48");
+    assert!(matches!(model.prefill(&[], &mut cache, Readout::Last), Err(Error::NoTokens)));
+    assert_eq!(cache.len(), 3);
+    let resumed = decode_all(model, &[4], &mut cache);
+    let fresh = prefill_all(model, &[1, 2, 3, 4], &mut model.new_cache().unwrap());
+    check_rows("resumed", &resumed, &fresh[3..], EXACT);
+}
+
+#[test]
+fn the_context_is_bounded() {
+    let model = baseline();
+    let mut cache = model.new_cache().unwrap();
+    let too_long = vec![1; model.config().max_positions + 1];
+    let error = model.prefill(&too_long, &mut cache, Readout::None).unwrap_err();
+    assert!(matches!(error, Error::ContextFull { .. }), "{error}");
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn unwritten_positions_are_poison() {
+    let model = baseline();
+    let mut cache = model.new_cache().unwrap();
+    cache.advance(1);
+    let logits = model.decode(1, &mut cache).unwrap().last().unwrap();
+    assert!(logits.iter().all(|logit| logit.is_nan()));
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let (fixture, _) = &MODELS[0];
+    assert_eq!(fixture.name, "r1-mha-tied");
+    let weights = Weights::from_directory(&fixture.directory).unwrap();
+    let mut config = Config::from_directory(&fixture.directory).unwrap();
+    config.tie_word_embeddings = false;
+    let error = Plt::from_weights(config, &weights, LoadOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), "tensor lm_head.weight is missing; expected shape [48, 32]");
+}

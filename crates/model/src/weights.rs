@@ -1,0 +1,271 @@
+//! Tensors of a checkpoint by name: one safetensors file or several with an index, mapped or borrowed.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use memmap2::Mmap;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
+use serde::Deserialize;
+
+use crate::Error;
+
+enum Bytes {
+    Mapped(Mmap),
+    Static(&'static [u8]),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(mmap) => mmap,
+            Bytes::Static(bytes) => bytes,
+        }
+    }
+}
+
+struct Entry {
+    shard: Arc<Bytes>,
+    /// Where the shard's data section begins.
+    data_start: usize,
+    info: TensorInfo,
+}
+
+/// One tensor as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSummary {
+    pub name: String,
+    /// Stored type: `F32`, `BF16`, ...
+    pub dtype: String,
+    pub shape: Vec<usize>,
+}
+
+/// Named tensors of a checkpoint; nothing is read before it is asked for.
+pub struct Weights {
+    entries: BTreeMap<String, Entry>,
+}
+
+impl std::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Weights").field("n_tensors", &self.entries.len()).finish()
+    }
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names, of `directory`.
+    pub fn from_directory(directory: &Path) -> Result<Self, Error> {
+        let index_path = directory.join("model.safetensors.index.json");
+        if index_path.is_file() {
+            return Self::from_index(directory, &index_path);
+        }
+        let single = directory.join("model.safetensors");
+        if !single.is_file() {
+            return Err(Error::NoWeights { directory: directory.to_owned() });
+        }
+        let mut entries = BTreeMap::new();
+        add_shard(&mut entries, map_file(&single)?, &single.display().to_string())?;
+        Ok(Self { entries })
+    }
+
+    /// Reads one whole safetensors file from memory; `origin` names it in errors.
+    pub fn from_static(bytes: &'static [u8], origin: &str) -> Result<Self, Error> {
+        let mut entries = BTreeMap::new();
+        add_shard(&mut entries, Bytes::Static(bytes), origin)?;
+        Ok(Self { entries })
+    }
+
+    fn from_index(directory: &Path, index_path: &Path) -> Result<Self, Error> {
+        let json = std::fs::read(index_path)
+            .map_err(|source| Error::Io { path: index_path.to_owned(), source })?;
+        let config_error =
+            |reason| Error::Config { origin: index_path.display().to_string(), reason };
+        let index: Index =
+            serde_json::from_slice(&json).map_err(|error| config_error(error.to_string()))?;
+        let mut entries = BTreeMap::new();
+        let mut shard_names: Vec<&String> = index.weight_map.values().collect();
+        shard_names.sort();
+        shard_names.dedup();
+        for name in shard_names {
+            // An index may only name its neighbours: a path would reach out of the checkpoint.
+            if Path::new(name).file_name() != Some(name.as_ref()) {
+                return Err(config_error(format!("{name:?} is not a file name")));
+            }
+            let path: PathBuf = directory.join(name);
+            add_shard(&mut entries, map_file(&path)?, &path.display().to_string())?;
+        }
+        Ok(Self { entries })
+    }
+
+    /// What is stored, in the order of names.
+    pub fn summaries(&self) -> Vec<TensorSummary> {
+        self.entries
+            .iter()
+            .map(|(name, entry)| TensorSummary {
+                name: name.clone(),
+                dtype: entry.info.dtype.to_string(),
+                shape: entry.info.shape.clone(),
+            })
+            .collect()
+    }
+
+    /// The tensor `name` converted to `dtype`, if it has the shape `expected`.
+    pub(crate) fn tensor(
+        &self,
+        name: &str,
+        expected: &[usize],
+        dtype: DType,
+    ) -> Result<Tensor, Error> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(Error::MissingTensor {
+                name: name.to_owned(),
+                expected: expected.to_vec(),
+            });
+        };
+        if entry.info.shape != expected {
+            return Err(Error::Shape {
+                name: name.to_owned(),
+                found: entry.info.shape.clone(),
+                expected: expected.to_vec(),
+            });
+        }
+        let stored = match entry.info.dtype {
+            Dtype::F64 => DType::F64,
+            Dtype::F32 => DType::F32,
+            Dtype::F16 => DType::F16,
+            Dtype::BF16 => DType::BF16,
+            other => {
+                return Err(Error::StoredType { name: name.to_owned(), found: other.to_string() });
+            }
+        };
+        let (start, end) = entry.info.data_offsets;
+        let bytes = &entry.shard.as_slice()[entry.data_start + start..entry.data_start + end];
+        let tensor = Tensor::from_raw_buffer(bytes, stored, expected, &Device::Cpu)?;
+        Ok(tensor.to_dtype(dtype)?)
+    }
+}
+
+fn map_file(path: &Path) -> Result<Bytes, Error> {
+    let io_error = |source| Error::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io_error)?;
+    // SAFETY: the map is read-only and only ever seen as bytes, every bit pattern of which is valid.
+    // A checkpoint that another process truncates meanwhile faults this one, as with every mapped file;
+    // copying 15 GB on every start to avoid that is not worth it.
+    #[expect(unsafe_code, reason = "the one memory map of weights")]
+    let mmap = unsafe { Mmap::map(&file) }.map_err(io_error)?;
+    Ok(Bytes::Mapped(mmap))
+}
+
+fn add_shard(
+    entries: &mut BTreeMap<String, Entry>,
+    bytes: Bytes,
+    origin: &str,
+) -> Result<(), Error> {
+    let (header_len, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(|error| {
+        Error::Safetensors { origin: origin.to_owned(), reason: explain(&error).into_owned() }
+    })?;
+    let shard = Arc::new(bytes);
+    for (name, info) in metadata.tensors() {
+        // The format puts the header behind its own length, eight bytes.
+        let data_start = header_len + 8;
+        entries.insert(name, Entry { shard: Arc::clone(&shard), data_start, info: info.clone() });
+    }
+    Ok(())
+}
+
+fn explain(error: &SafeTensorError) -> Cow<'static, str> {
+    match error {
+        SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
+            "it ends within its header".into()
+        }
+        SafeTensorError::MetadataIncompleteBuffer => {
+            "it is truncated or has bytes that no tensor covers; download or copy it again".into()
+        }
+        other => other.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parity").join(name)
+    }
+
+    fn copy_of(name: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(fixture(name)).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
+        }
+        directory
+    }
+
+    #[track_caller]
+    fn check_error(directory: &Path, expected: &str) {
+        let error =
+            Weights::from_directory(directory).expect_err("it should be refused").to_string();
+        assert!(error.contains(expected), "{error:?} does not contain {expected:?}");
+    }
+
+    #[test]
+    fn shards_are_found_through_the_index() {
+        let single = Weights::from_directory(&fixture("r2-gqa-w5")).unwrap();
+        let sharded = Weights::from_directory(&fixture("r2-gqa-w64-long-bf16-sharded")).unwrap();
+        let names = |weights: &Weights| -> Vec<String> {
+            weights.summaries().into_iter().map(|summary| summary.name).collect()
+        };
+        assert_eq!(names(&single), names(&sharded));
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let directory = copy_of("r2-gqa-w5");
+        let path = directory.path().join("model.safetensors");
+        let whole = std::fs::read(&path).unwrap();
+        for len in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            check_error(directory.path(), "model.safetensors is not a whole safetensors file");
+        }
+    }
+
+    #[test]
+    fn a_missing_shard_is_named() {
+        let directory = copy_of("r2-gqa-w64-long-bf16-sharded");
+        let shard = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+            .unwrap();
+        std::fs::remove_file(&shard).unwrap();
+        check_error(directory.path(), &format!("cannot read {}", shard.display()));
+    }
+
+    #[test]
+    fn an_index_may_not_reach_out_of_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = r#"{"weight_map":{"a":"../model.safetensors"}}"#;
+        std::fs::write(directory.path().join("model.safetensors.index.json"), index).unwrap();
+        check_error(directory.path(), "is not a file name");
+    }
+
+    #[test]
+    fn an_empty_directory_says_what_is_missing() {
+        check_error(tempfile::tempdir().unwrap().path(), "holds neither model.safetensors");
+    }
+
+    #[test]
+    fn a_wrong_shape_names_both() {
+        let weights = Weights::from_directory(&fixture("r2-gqa-w5")).unwrap();
+        let error = weights.tensor("model.norm.weight", &[33], DType::F32).unwrap_err().to_string();
+        assert_eq!(error, "tensor model.norm.weight has shape [32]; expected [33]");
+    }
+}
