@@ -28,6 +28,8 @@ pub enum Error {
     Token { token: u32, vocab_size: usize },
     #[error("position {position} is past the model's context of {n_context}")]
     ContextFull { position: usize, n_context: usize },
+    #[error("the logits are not finite; the weights are damaged or were not converted right")]
+    NotFinite,
     #[error("no tokens were given")]
     NoTokens,
     #[error("tensor computation failed: {0}")]
