@@ -1,0 +1,62 @@
+//! Automation: what CI runs, as commands a person can run.
+#![expect(clippy::print_stdout, reason = "xtask talks to a person")]
+
+mod shell;
+mod tools;
+
+mod report;
+mod step;
+
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::report::Summary;
+use crate::step::Step;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds and checks the project")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run every check that CI runs, the fast ones first, and stop at the first that fails
+    Test {
+        /// Run this step alone; may be given several times
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
+        /// Print the steps and run nothing
+        #[arg(long)]
+        list: bool,
+    },
+    /// Install the Neovim that the tests use, if it is not there yet, and print its path
+    Nvim,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().verb {
+        Verb::Test { list: true, .. } => {
+            for step in steps::ALL {
+                println!("{:8} {}", step.name, step.about);
+            }
+        }
+        Verb::Test { only, list: false } => {
+            let steps = step::select(steps::ALL, &only)?;
+            return Ok(test(&steps));
+        }
+        Verb::Nvim => println!("{}", tools::neovim()?.display()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the steps and prints the summary, whose last line is the last line of all.
+fn test(steps: &[&Step]) -> ExitCode {
+    let summary = Summary::of(steps, tools::must_be_complete());
+    print!("{summary}");
+    if summary.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

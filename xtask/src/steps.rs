@@ -1,0 +1,91 @@
+//! The steps of `cargo xtask test`, the fast ones first.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::shell::{self, cargo, run};
+use crate::step::Step;
+use crate::tools;
+
+/// Every step, in the order in which they run.
+///
+/// The binary is the one of the dev profile: that profile optimises the dependencies and the model,
+/// and the unit tests have built most of it already, where a release build would build all of it again.
+pub(crate) const ALL: &[Step] = &[
+    Step { name: "fmt", about: "Rust code is formatted", run: format },
+    Step { name: "clippy", about: "no warning in any target of any crate", run: clippy },
+    Step { name: "unit", about: "tests of all crates, layers and tidiness among them", run: unit },
+    Step { name: "build", about: "the dacapo binary of the dev profile", run: build },
+    Step {
+        name: "parity",
+        about: "the numerical reference on itself, and dacapo against it",
+        run: parity,
+    },
+    Step { name: "nvim", about: "a real Neovim edits with dacapo attached", run: nvim },
+    Step { name: "doc", about: "documentation builds without a warning", run: doc },
+];
+
+const SHORT: Duration = Duration::from_secs(5 * 60);
+/// A first build of everything on two cores.
+const LONG: Duration = Duration::from_secs(45 * 60);
+
+fn format() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]), SHORT)
+}
+
+fn clippy() -> Result<()> {
+    run(
+        &mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+        LONG,
+    )
+}
+
+/// nextest where it is installed: it stops a test that hangs.
+fn unit() -> Result<()> {
+    let has_nextest = shell::succeeds(&mut cargo(&["nextest", "--version"]));
+    let verb: &[&str] = if has_nextest { &["nextest", "run"] } else { &["test"] };
+    run(cargo(verb).args(["--workspace", "--locked"]), LONG)
+}
+
+fn build() -> Result<()> {
+    run(&mut cargo(&["build", "--package", "cli", "--locked"]), LONG)
+}
+
+fn parity() -> Result<()> {
+    let python = tools::python_with_numpy()?;
+    run(shell::program(&python).args(["-m", "unittest", "discover", "tests/parity"]), SHORT)?;
+    run(
+        shell::program(&python).arg("tests/parity/check_cli.py").arg("--dacapo").arg(dacapo()?),
+        SHORT,
+    )
+}
+
+/// Each run of Neovim has folders of its own for settings, state and logs, so that a person's own are neither read nor touched.
+fn nvim() -> Result<()> {
+    let (neovim, dacapo) = (tools::neovim()?, dacapo()?);
+    for language in ["rust", "python"] {
+        let home = shell::target().join("tmp").join(format!("nvim-{language}"));
+        let mut command = shell::program(&neovim);
+        command.args(["--headless", "--clean", "-l", "tests/nvim/spec.lua", language]);
+        command.env("DACAPO", &dacapo);
+        for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
+            command.env(format!("XDG_{name}_HOME"), home.join(name.to_lowercase()));
+        }
+        run(&mut command, SHORT)?;
+    }
+    Ok(())
+}
+
+fn doc() -> Result<()> {
+    let mut command =
+        cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"), LONG)
+}
+
+/// The binary that the steps after `build` drive; built here when one of them runs alone.
+fn dacapo() -> Result<PathBuf> {
+    build()?;
+    Ok(shell::target().join("debug").join("dacapo"))
+}
