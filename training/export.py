@@ -1,0 +1,96 @@
+"""Turns a checkpoint into the model folder that the binary embeds: weights, config, tokenizer, card and data list."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+
+from card import card
+from plt import Plt, PltConfig
+from tokenizer import SPECIAL_TOKENS
+
+NAME = "dacapo-default-5m"
+
+
+def config(cfg: PltConfig, end: int, pad: int) -> dict:
+    """config.json, with the fields of the released checkpoints."""
+    return {
+        "_name_or_path": NAME,
+        "architectures": ["IQuestPLTCoderForCausalLM"],
+        "model_type": "iquestpltcoder",
+        "version": "1",
+        "torch_dtype": "bfloat16",
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        "mlp_bias": False,
+        "rope_scaling": None,
+        "use_cache": True,
+        "bos_token_id": end,
+        "eos_token_id": end,
+        "pad_token_id": pad,
+        **cfg.to_dict(),
+    }
+
+
+def write_json(path: Path, table: dict) -> None:
+    path.write_text(json.dumps(table, indent=2) + "\n")
+
+
+def data_list(work: Path) -> dict:
+    """The package list with what was kept of each, without the packages that nothing was kept of."""
+    table = json.loads((work / "data.json").read_text())
+    table["packages"] = [row for row in table["packages"] if row["files"]]
+    return table
+
+
+def export(work: Path, out: Path) -> None:
+    """Writes the whole folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    state = torch.load(work / "checkpoint.pt", weights_only=True, map_location="cpu")
+    model = Plt(PltConfig.from_dict(state["config"]))
+    model.load_state_dict(state["model"])
+    tensors = {name: value.bfloat16().contiguous() for name, value in model.state_dict().items()}
+    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(work / "tokenizer.json", out / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    end, pad = tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|fim_pad|>")
+    write_json(out / "config.json", config(model.cfg, end, pad))
+    write_json(out / "generation_config.json", {"do_sample": False, "eos_token_id": end, "pad_token_id": pad})
+    special = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_bos_token": False,
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": model.cfg.max_position_embeddings,
+        "eos_token": "<|endoftext|>",
+        "pad_token": "<|fim_pad|>",
+        "additional_special_tokens": list(SPECIAL_TOKENS),
+    }
+    write_json(out / "tokenizer_config.json", special)
+    if (work / "data.json").exists():
+        (out / "data.json").write_text(json.dumps(data_list(work), indent=1) + "\n")
+    report = work / "evaluation.json"
+    numbers = json.loads(report.read_text()) if report.exists() else None
+    parameters = sum(p.numel() for p in model.parameters())
+    (out / "MODEL_CARD.md").write_text(card(NAME, parameters, state["position"], data_list(work), numbers))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("target/training"))
+    parser.add_argument("--out", type=Path, default=Path("models/default"))
+    args = parser.parse_args()
+    export(args.work, args.out)
+    size = (args.out / "model.safetensors").stat().st_size
+    print(f"{args.out}: {size / 1e6:.1f} MB of weights")
+
+
+if __name__ == "__main__":
+    main()

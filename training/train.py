@@ -1,0 +1,219 @@
+"""Trains the model: Muon for the matrices of the layers, AdamW for the rest, learning rate to zero by the clock."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from corpus import Corpus
+from fim import Builder
+from muon import Muon
+from plt import Plt, PltConfig
+from rows import Asked, Rows, holes
+
+SHORT, LONG = 512, 768
+LONG_FROM = 0.8
+WARM_UP = 0.02
+
+
+@dataclass
+class Position:
+    """How far a run has come; saved with every checkpoint."""
+
+    step: int = 0
+    rows: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def optimisers(model: Plt, matrix_lr: float, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the 2-D weights inside the layers but the gates; AdamW without decay for everything small."""
+    matrices, rest = [], []
+    for name, value in model.named_parameters():
+        inner = value.dim() == 2 and "layers" in name and "plt_gate" not in name
+        (matrices if inner else rest).append(value)
+    tables = [p for p in rest if p.dim() == 2]
+    vectors = [p for p in rest if p.dim() == 1]
+    groups = [{"params": tables, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    found = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-10), Muon(matrices, lr=matrix_lr)]
+    for optimiser in found:
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return found
+
+
+class Run:
+    """One training run in a work folder."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.work: Path = args.work
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(args.seed)
+        self.model = Plt(PltConfig()).to(self.device)
+        self.optimisers = optimisers(self.model, args.matrix_lr, args.lr)
+        self.at = Position()
+        self.checkpoint = self.work / "checkpoint.pt"
+        if self.checkpoint.exists() and not args.fresh:
+            self.restore()
+        self.loss = torch.compile(self.model.loss, dynamic=False) if args.compile else self.model.loss
+        self.builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
+        self.fixed_rows, self.fixed_holes = self.prepare_checks()
+        self.started = time.monotonic()
+        self.before = self.at.seconds
+        self.stopped = False
+        signal.signal(signal.SIGTERM, self.stop)
+
+    def stop(self, *_: object) -> None:
+        """A polite kill: the step is finished and saved."""
+        self.stopped = True
+
+    def prepare_checks(self) -> tuple[list[tuple[Tensor, Tensor]], list[Asked]]:
+        """The same rows and holes of the valid packages in every run."""
+        batches = iter(Rows(self.work, "valid", SHORT, 8, 0, 0))
+        return [next(batches) for _ in range(6)], holes(
+            Corpus.load(self.work, "valid"), self.builder, "rest_of_line", 100
+        )
+
+    def progress(self) -> float:
+        """From 0 to 1, by tokens where a number was given, by running time otherwise."""
+        if self.args.tokens:
+            return self.at.tokens / self.args.tokens
+        return self.at.seconds / (60 * self.args.minutes)
+
+    def set_rates(self, progress: float) -> None:
+        """Linear warm-up, then linear to zero."""
+        scale = min(1.0, (progress + 1e-4) / WARM_UP) * max(0.0, 1 - max(0.0, progress - WARM_UP) / (1 - WARM_UP))
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * scale
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, dtype=torch.bfloat16)
+
+    def step(self, ids: Tensor, weights: Tensor) -> float:
+        """One update; returns the mean loss."""
+        self.set_rates(self.progress())
+        with self.autocast():
+            total, count = self.loss(ids.to(self.device), weights.to(self.device))
+        mean = total / count
+        mean.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return mean.item()
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        """Valid loss, and how many valid holes greedy decoding would fill exactly."""
+        total = count = exact = 0.0
+        with self.autocast():
+            for ids, weights in self.fixed_rows:
+                part, size = self.model.loss(ids.to(self.device), weights.to(self.device))
+                total, count = total + part.item(), count + size.item()
+            for asked in self.fixed_holes:
+                # Greedy decoding yields the middle just when each of its tokens is the most likely one after the last.
+                wanted = [*asked.middle, self.builder.end]
+                ids = torch.tensor([asked.prompt + wanted], device=self.device)
+                hidden = self.model.model.loops(ids)[-1][:, len(asked.prompt) - 1 : -1]
+                best = (hidden @ self.model.head().T.to(hidden.dtype)).argmax(-1)[0].tolist()
+                exact += best == wanted
+        return {"valid_loss": round(total / count, 4), "rest_of_line_exact": exact / len(self.fixed_holes)}
+
+    def save(self) -> None:
+        """Replaces the checkpoint in one move."""
+        self.at.seconds = self.before + time.monotonic() - self.started
+        state = {
+            "config": self.model.cfg.to_dict(),
+            "model": self.model.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "position": vars(self.at),
+            "random": torch.get_rng_state(),
+        }
+        torch.save(state, self.checkpoint.with_suffix(".new"))
+        self.checkpoint.with_suffix(".new").replace(self.checkpoint)
+
+    def restore(self) -> None:
+        """Takes up the saved run; peak rates come from the command line, not from the checkpoint."""
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            peaks = [g["peak"] for g in optimiser.param_groups]
+            optimiser.load_state_dict(saved)
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["peak"] = peak
+        self.at = Position(**state["position"])
+        torch.set_rng_state(state["random"].cpu())
+
+    def log(self, **values: float) -> None:
+        line = json.dumps({"step": self.at.step, "tokens": self.at.tokens, **values})
+        print(line, flush=True)
+        with (self.work / "train.jsonl").open("a") as out:
+            out.write(line + "\n")
+
+    def phase(self, length: int, until: float) -> None:
+        """Trains on rows of one length up to a given progress."""
+        batch = max(1, self.args.batch_tokens // length)
+        rows = Rows(self.work, "train", length, batch, self.at.rows, self.args.seed)
+        loader = DataLoader(rows, batch_size=None, num_workers=1, prefetch_factor=8)
+        losses, since, saved = [], time.monotonic(), time.monotonic()
+        for ids, weights in loader:
+            losses.append(self.step(ids, weights))
+            self.at.step += 1
+            self.at.rows += batch
+            self.at.tokens += ids.numel()
+            self.at.seconds = self.before + time.monotonic() - self.started
+            if self.at.step % 20 == 0:
+                rate = len(losses) * ids.numel() / (time.monotonic() - since)
+                progress = round(self.progress(), 4)
+                self.log(loss=round(sum(losses) / len(losses), 4), tokens_per_second=round(rate), progress=progress)
+                losses, since = [], time.monotonic()
+            if self.at.step % self.args.check_every == 0:
+                self.log(**self.check())
+                since = time.monotonic()
+            if time.monotonic() - saved > 60:
+                self.save()
+                saved = time.monotonic()
+            if self.stopped:
+                self.save()
+                raise SystemExit("stopped; start again to go on")
+            if self.progress() >= until:
+                return
+
+    def train(self) -> None:
+        """Short rows first, then long ones, so that most of the run is spent on cheap attention."""
+        if self.progress() < LONG_FROM:
+            self.phase(SHORT, LONG_FROM)
+        if self.progress() < 1:
+            self.phase(LONG, 1.0)
+        self.save()
+        self.log(**self.check())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("target/training"))
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--tokens", type=float, default=0, help="schedule by tokens instead of minutes")
+    parser.add_argument("--batch-tokens", type=int, default=8192)
+    parser.add_argument("--matrix-lr", type=float, default=0.02)
+    parser.add_argument("--lr", type=float, default=0.003)
+    parser.add_argument("--check-every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fresh", action="store_true", help="do not take up a checkpoint")
+    parser.add_argument("--no-compile", dest="compile", action="store_false")
+    Run(parser.parse_args()).train()
+
+
+if __name__ == "__main__":
+    main()
