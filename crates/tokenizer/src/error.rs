@@ -5,4 +5,6 @@ pub enum Error {
     /// `path` is `tokenizer.json` where the bytes came from memory.
     #[error("{path}: {reason}")]
     Load { path: String, reason: String },
+    #[error("the chat template cannot be rendered: {reason}")]
+    Template { reason: String },
 }

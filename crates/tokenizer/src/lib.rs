@@ -1,11 +1,13 @@
-//! Text to token ids and back: tokenizer.json, special tokens by name, streaming decode.
+//! Text to token ids and back: tokenizer.json, special tokens by name, streaming decode, chat templates.
 
 mod bytes;
+mod chat;
 mod error;
 mod special;
 mod stream;
 mod tokenizer;
 
+pub use chat::{ChatTemplate, Message};
 pub use error::Error;
 pub use special::FimTokens;
 pub use stream::DecodeStream;
