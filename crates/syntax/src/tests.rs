@@ -1,0 +1,24 @@
+//! Trees against fresh parses, and the caret's surroundings case by case.
+
+mod body;
+mod incremental;
+mod place;
+mod registry;
+mod scope;
+mod snippets;
+
+use text::Buffer;
+
+use crate::{Language, Tree};
+
+/// Takes the caret, written `$0`, out of `marked`.
+#[track_caller]
+fn caret(marked: &str) -> (String, usize) {
+    let offset = marked.find("$0").unwrap();
+    (marked.replacen("$0", "", 1), offset)
+}
+
+#[track_caller]
+fn parse(language: Language, text: &str) -> Tree {
+    Tree::parse(language, &Buffer::from(text)).unwrap()
+}
