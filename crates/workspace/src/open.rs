@@ -1,0 +1,159 @@
+//! The one writable state: everything open.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use syntax::{Language, Tree};
+use text::{Applied, Buffer, Edit, Encoding, Position};
+
+use crate::difference::difference;
+use crate::log::EditLog;
+use crate::{Document, DocumentId, Snapshot};
+
+/// A parse that ran out of time is not tried again at each keystroke: that would spend its whole limit on every one of them.
+const CHANGES_BETWEEN_PARSES: u32 = 64;
+
+/// A change as it arrives from outside, in the order it is to be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The whole text anew.
+    Full(String),
+    /// Replaces what lies between two positions of the buffer as it stands after the changes before this one (LSP 3.17
+    /// `TextDocumentContentChangeEvent`). Positions past the end clamp; `end` before `start` is read as an empty range at `start`.
+    Range { start: Position, end: Position, text: String },
+}
+
+/// Why a change was refused; everything stays as it was.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    #[error("document {0} is not open")]
+    NotOpen(DocumentId),
+}
+
+/// Everything open. One writer owns it; readers take snapshots.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    roots: Arc<[PathBuf]>,
+    entries: BTreeMap<DocumentId, Entry>,
+    log: EditLog,
+}
+
+#[derive(Debug)]
+struct Entry {
+    document: Arc<Document>,
+    changes_until_parse: u32,
+}
+
+impl Workspace {
+    /// `roots` are the folders that paths are shown relative to.
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self { roots: roots.into(), ..Self::default() }
+    }
+
+    /// Opens a document; one that is open under the same id is replaced.
+    pub fn open(
+        &mut self,
+        id: DocumentId,
+        path: Option<PathBuf>,
+        language: Option<Language>,
+        version: i32,
+        text: &str,
+    ) {
+        self.log.forget(&id);
+        let buffer = Buffer::from(text);
+        let document =
+            Arc::new(Document { id: id.clone(), path, language, version, buffer, tree: None });
+        let mut entry = Entry { document, changes_until_parse: 0 };
+        entry.parse(&[]);
+        self.entries.insert(id, entry);
+    }
+
+    /// Applies changes in order; `encoding` is the unit of their columns. `version` is stored as it is, even if it goes backwards.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`].
+    pub fn change(
+        &mut self,
+        id: &DocumentId,
+        version: i32,
+        encoding: Encoding,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<(), Error> {
+        let Some(entry) = self.entries.get_mut(id) else { return Err(Error::NotOpen(id.clone())) };
+        let document = Arc::make_mut(&mut entry.document);
+        document.version = version;
+        let mut applied = Vec::new();
+        for change in changes {
+            let Some(edit) = to_edit(&document.buffer, encoding, change) else { continue };
+            self.log.record(id, version, &document.buffer, &edit);
+            applied.push(document.buffer.apply(&edit));
+        }
+        if !applied.is_empty() {
+            entry.parse(&applied);
+        }
+        Ok(())
+    }
+
+    /// Forgets a document and its edits.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`].
+    pub fn close(&mut self, id: &DocumentId) -> Result<(), Error> {
+        self.log.forget(id);
+        match self.entries.remove(id) {
+            Some(_) => Ok(()),
+            None => Err(Error::NotOpen(id.clone())),
+        }
+    }
+
+    pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
+        self.entries.get(id).map(|entry| &entry.document)
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let document =
+            |(id, entry): (&DocumentId, &Entry)| (id.clone(), Arc::clone(&entry.document));
+        Snapshot {
+            roots: Arc::clone(&self.roots),
+            documents: self.entries.iter().map(document).collect(),
+            edits: self.log.edits(),
+        }
+    }
+}
+
+impl Entry {
+    /// Brings the tree up to the buffer, to which `applied` led from the buffer of the tree.
+    fn parse(&mut self, applied: &[Applied]) {
+        let document = Arc::make_mut(&mut self.document);
+        let Some(language) = document.language else { return };
+        if document.is_large() {
+            document.tree = None;
+            // The text is parsed as soon as it is small enough.
+            self.changes_until_parse = 0;
+            return;
+        }
+        if document.tree.is_none() && 0 < self.changes_until_parse {
+            self.changes_until_parse -= 1;
+            return;
+        }
+        document.tree = match &document.tree {
+            Some(tree) => tree.reparse(applied, &document.buffer),
+            None => Tree::parse(language, &document.buffer),
+        };
+        if document.tree.is_none() {
+            self.changes_until_parse = CHANGES_BETWEEN_PARSES;
+        }
+    }
+}
+
+fn to_edit(buffer: &Buffer, encoding: Encoding, change: Change) -> Option<Edit> {
+    match change {
+        Change::Full(text) => difference(buffer, &text),
+        Change::Range { start, end, text } => {
+            let start = buffer.offset(start, encoding);
+            let end = buffer.offset(end, encoding).max(start);
+            Some(Edit { range: start..end, text })
+        }
+    }
+}

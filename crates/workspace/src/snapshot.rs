@@ -1,0 +1,50 @@
+//! What readers get.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Document, DocumentId, LoggedEdit};
+
+/// An immutable view of a [`crate::Workspace`]; O(1) to take per document.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub(crate) roots: Arc<[PathBuf]>,
+    pub(crate) documents: BTreeMap<DocumentId, Arc<Document>>,
+    pub(crate) edits: Arc<[LoggedEdit]>,
+}
+
+impl Snapshot {
+    pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
+        self.documents.get(id)
+    }
+
+    /// Every open document, in the order of their ids.
+    pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
+        self.documents.values()
+    }
+
+    /// Recent edits, oldest first: at most 64, none longer than 4 KB, typing on one line joined into one.
+    pub fn edits(&self) -> &[LoggedEdit] {
+        &self.edits
+    }
+
+    /// `path` relative to the innermost root that holds it, with forward slashes; the file name when no root does.
+    pub fn relative_path(&self, path: &Path) -> String {
+        let inside = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());
+        let shortest = inside
+            .filter(|rest| !rest.as_os_str().is_empty())
+            .min_by_key(|rest| rest.as_os_str().len());
+        let Some(relative) = shortest else {
+            return path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+        };
+        let components: Vec<_> = relative
+            .components()
+            .map(|component| component.as_os_str().to_string_lossy())
+            .collect();
+        components.join("/")
+    }
+}
