@@ -1,6 +1,6 @@
 //! The exact table of who may depend on whom, read against `cargo metadata`.
 //!
-//! A new edge between crates is a decision: a diff of the table here and of the one in ARCHITECTURE.md, in a commit of its own.
+//! A new edge between crates is a decision: a diff of the table here, in a commit of its own, with a line in ARCHITECTURE.md.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 const FLOORS: &[(&str, usize, &[&str])] = &[
     (
         "cli",
-        7,
+        6,
         &[
             "assist",
             "context",
@@ -25,16 +25,16 @@ const FLOORS: &[(&str, usize, &[&str])] = &[
             "workspace",
         ],
     ),
-    ("server", 6, &["assist", "text", "workspace"]),
-    ("assist", 5, &["context", "engine", "syntax", "text", "tokenizer", "workspace"]),
-    ("context", 4, &["syntax", "text", "tokenizer", "workspace"]),
-    ("engine", 3, &["model"]),
-    ("workspace", 3, &["syntax", "text"]),
-    ("model", 2, &[]),
-    ("syntax", 2, &["text"]),
-    ("default-model", 1, &[]),
-    ("text", 1, &[]),
-    ("tokenizer", 1, &[]),
+    ("server", 5, &["assist", "text", "workspace"]),
+    ("assist", 4, &["context", "engine", "syntax", "text", "tokenizer", "workspace"]),
+    ("context", 3, &["syntax", "text", "tokenizer", "workspace"]),
+    ("engine", 2, &["model"]),
+    ("workspace", 2, &["syntax", "text"]),
+    ("model", 1, &[]),
+    ("syntax", 1, &["text"]),
+    ("default-model", 0, &[]),
+    ("text", 0, &[]),
+    ("tokenizer", 0, &[]),
 ];
 
 /// Members that are no part of the product and stand on no floor.
@@ -162,7 +162,7 @@ fn edges_missing_in_table(workspace: &Workspace) -> Vec<String> {
         if !is_for_tests && !allowed.contains(&to.as_str()) {
             problems.push(format!(
                 "{from} depends on {to} ({kind}), which is not in the table: remove the dependency, or decide for it \
-                 (FLOORS in tests/layers.rs and the table in ARCHITECTURE.md, in a commit of its own)"
+                 (FLOORS in tests/layers.rs and a line in ARCHITECTURE.md, in a commit of its own)"
             ));
         }
     }
