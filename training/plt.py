@@ -207,11 +207,11 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(Layer(cfg) for _ in range(cfg.num_hidden_layers))
         self.norm = RmsNorm(cfg.hidden_size, cfg.rms_norm_eps)
 
-    def loops(self, ids: Tensor) -> list[Tensor]:
+    def loops(self, ids: Tensor, rope: tuple[Tensor, Tensor] | None = None) -> list[Tensor]:
         """What each loop hands on, for all tokens at once; the last one feeds the head."""
         cfg = self.cfg
         embedded = self.embed_tokens(ids)
-        rope = rope_tables(cfg, ids.shape[1], embedded)
+        rope = rope or rope_tables(cfg, ids.shape[1], embedded)
         kept: list[tuple[Tensor, Tensor]] = []
         outputs: list[Tensor] = []
         for loop in range(cfg.plt_num_loops):
@@ -258,9 +258,12 @@ class Plt(nn.Module):
         """Logits of the last loop, [batch, length, vocab]."""
         return F.linear(self.model.loops(ids)[-1], self.head())
 
-    def loss(self, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Weighted sum of the next-token losses, and the sum of the weights; `weights[t]` belongs to token t."""
-        hidden = self.model.loops(ids)[-1][:, :-1]
+    def loss(self, ids: Tensor, weights: Tensor, rope: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Weighted sum of the next-token losses, and the sum of the weights; `weights[t]` belongs to token t.
+
+        A compiled caller passes the rotary tables in: traced along, they would be worked out again for every use.
+        """
+        hidden = self.model.loops(ids, rope)[-1][:, :-1]
         logits = F.linear(hidden, self.head())
         losses = F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
         scale = weights[:, 1:].flatten()

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from corpus import Corpus
 from fim import Builder
 from muon import Muon
-from plt import Plt, PltConfig
+from plt import Plt, PltConfig, rope_tables
 from rows import Asked, Rows, holes
 
 SHORT, LONG = 512, 768
@@ -104,7 +104,7 @@ class Run:
         """One update; returns the mean loss."""
         self.set_rates(self.progress())
         with self.autocast():
-            total, count = self.loss(ids.to(self.device), weights.to(self.device))
+            total, count = self.loss(ids.to(self.device), weights.to(self.device), self.rope)
         mean = total / count
         mean.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -164,6 +164,7 @@ class Run:
     def phase(self, length: int, until: float) -> None:
         """Trains on rows of one length up to a given progress."""
         batch = max(1, self.args.batch_tokens // length)
+        self.rope = rope_tables(self.model.cfg, length, self.model.head().detach())
         rows = Rows(self.work, "train", length, batch, self.at.rows, self.args.seed)
         loader = DataLoader(rows, batch_size=None, num_workers=1, prefetch_factor=8)
         losses, since, saved = [], time.monotonic(), time.monotonic()
