@@ -12,8 +12,11 @@ use crate::hunk::input_edits;
 /// Texts longer than this are not parsed.
 pub const MAX_BYTES: usize = 4 << 20;
 
-/// A parse stands between a keystroke and its answer; ordinary files of a megabyte take a fifth of this.
-const TIME_LIMIT: Duration = Duration::from_millis(500);
+/// Opening a document may take this long: some megabytes of ordinary code, and all the patience there is for hostile text.
+const PARSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// A reparse stands between a keystroke and its answer.
+const REPARSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A parsed document together with the text it was parsed from; a clone is cheap.
 #[derive(Debug, Clone)]
@@ -26,7 +29,7 @@ pub struct Tree {
 impl Tree {
     /// Parses a whole buffer; `None` when it is longer than [`MAX_BYTES`] or the time limit ran out.
     pub fn parse(language: Language, buffer: &Buffer) -> Option<Self> {
-        parse_within(TIME_LIMIT, language, buffer, None)
+        parse_within(PARSE_LIMIT, language, buffer, None)
     }
 
     /// The tree of `after`, re-using this one; `edits` lead in order from this tree's text to `after`. `None` as for [`Tree::parse`].
@@ -35,7 +38,7 @@ impl Tree {
         for edit in input_edits(&self.buffer, edits, after) {
             old.edit(&edit);
         }
-        parse_within(TIME_LIMIT, self.language, after, Some(&old))
+        parse_within(REPARSE_LIMIT, self.language, after, Some(&old))
     }
 
     pub fn language(&self) -> Language {
