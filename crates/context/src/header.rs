@@ -1,0 +1,48 @@
+//! The line that names the file.
+
+use syntax::Language;
+use tokenizer::Tokenizer;
+use workspace::{Document, Snapshot};
+
+/// Path of the document as the model is to see it: with forward slashes, from the root of its folder. A document on no
+/// disk is called `untitled`, with the ending of its language, for a model reads the language off the path.
+pub(crate) fn path(snapshot: &Snapshot, document: &Document) -> String {
+    match (&document.path, document.language) {
+        (Some(path), _) => snapshot.relative_path(path),
+        (None, Some(language)) => format!("untitled.{}", extension(language)),
+        (None, None) => "untitled".to_owned(),
+    }
+}
+
+fn extension(language: Language) -> &'static str {
+    match language {
+        Language::C => "c",
+        Language::Go => "go",
+        Language::JavaScript => "js",
+        Language::Python => "py",
+        Language::Rust => "rs",
+        Language::Tsx => "tsx",
+        Language::TypeScript => "ts",
+    }
+}
+
+/// `{path}\n` and its ids; leading folders are left out until it takes `n_tokens` at most. `None` when even the file
+/// name alone does not fit.
+pub(crate) fn header(
+    path: &str,
+    tokenizer: &Tokenizer,
+    n_tokens: usize,
+) -> Option<(String, Vec<u32>)> {
+    let mut rest = path;
+    loop {
+        // No path of an ordinary file is longer, and a longer one need not be tokenised to see that.
+        if rest.len() <= 4096 {
+            let line = format!("{rest}\n");
+            let tokens = tokenizer.encode(&line);
+            if tokens.len() <= n_tokens {
+                return Some((line, tokens));
+            }
+        }
+        rest = rest.split_once('/')?.1;
+    }
+}
