@@ -5,18 +5,54 @@ use candle_nn::ops::softmax_last_dim;
 
 use crate::Error;
 
+/// Which keys each of some rows sees, added to the scores of every key/value head.
+///
+/// Rows stand `group_size` times, once for each query head that shares a key/value head, so that adding it to the
+/// scores is one pass over contiguous memory.
+pub(crate) struct Mask {
+    /// [rows * group_size, keys], 0 or minus infinity.
+    scores: Tensor,
+}
+
+impl Mask {
+    /// For rows at positions `first_row..first_row + n_rows` over keys from `first_key` up to the last row.
+    ///
+    /// A row sees itself, and of the keys to its left the nearest `window`, or all when `window` is `None`.
+    pub(crate) fn new(
+        first_row: usize,
+        n_rows: usize,
+        first_key: usize,
+        window: Option<usize>,
+        group_size: usize,
+        dtype: DType,
+    ) -> Result<Self, Error> {
+        let n_keys = first_row + n_rows - first_key;
+        let mut scores = Vec::with_capacity(n_rows * group_size * n_keys);
+        for position in first_row..first_row + n_rows {
+            let nearest = window.map_or(0, |window| position.saturating_sub(window));
+            let row = (first_key..first_key + n_keys)
+                .map(|key| if key < nearest || position < key { f32::NEG_INFINITY } else { 0.0 });
+            for _ in 0..group_size {
+                scores.extend(row.clone());
+            }
+        }
+        let shape = (n_rows * group_size, n_keys);
+        Ok(Self { scores: Tensor::from_vec(scores, shape, &Device::Cpu)?.to_dtype(dtype)? })
+    }
+}
+
 /// Attends `queries` [rows, heads, head_dim] to `keys` and `values` [kv_heads, keys, head_dim].
 ///
-/// `mask` [rows, keys] is added to the scores; without it every row sees every key.
+/// Without a mask every row sees every key.
 /// Query head `h` reads key/value head `h / (heads / kv_heads)`. Returns [rows, heads, head_dim].
 pub(crate) fn attend(
     queries: &Tensor,
     keys: &Tensor,
     values: &Tensor,
-    mask: Option<&Tensor>,
+    mask: Option<&Mask>,
 ) -> Result<Tensor, Error> {
     let (n_rows, n_heads, head_dim) = queries.dims3()?;
-    let (n_kv_heads, n_keys, _) = keys.dims3()?;
+    let n_kv_heads = keys.dim(0)?;
     let group_size = n_heads / n_kv_heads;
     let scale = 1.0 / (head_dim as f64).sqrt();
     let queries = (queries.reshape((n_rows, n_kv_heads, group_size, head_dim))? * scale)?
@@ -25,10 +61,7 @@ pub(crate) fn attend(
         .reshape((n_kv_heads, n_rows * group_size, head_dim))?;
     let mut scores = queries.matmul(&keys.transpose(1, 2)?)?;
     if let Some(mask) = mask {
-        scores = scores
-            .reshape((n_kv_heads, n_rows, group_size, n_keys))?
-            .broadcast_add(&mask.reshape((1, n_rows, 1, n_keys))?)?
-            .reshape((n_kv_heads, n_rows * group_size, n_keys))?;
+        scores = scores.broadcast_add(&mask.scores)?;
     }
     Ok(softmax_last_dim(&scores)?
         .matmul(values)?
@@ -36,31 +69,6 @@ pub(crate) fn attend(
         .transpose(0, 1)?
         .contiguous()?
         .reshape((n_rows, n_heads, head_dim))?)
-}
-
-/// Mask [rows, keys] for rows at positions `first_row..first_row + n_rows` over keys from `first_key` up to the last row.
-///
-/// A row sees itself, and of the keys to its left the nearest `window`, or all when `window` is `None`.
-pub(crate) fn mask(
-    first_row: usize,
-    n_rows: usize,
-    first_key: usize,
-    window: Option<usize>,
-    dtype: DType,
-) -> Result<Tensor, Error> {
-    let n_keys = first_row + n_rows - first_key;
-    let mut values = vec![0f32; n_rows * n_keys];
-    for (row, scores) in values.chunks_exact_mut(n_keys).enumerate() {
-        let position = first_row + row;
-        for (key, score) in scores.iter_mut().enumerate() {
-            let key = first_key + key;
-            let too_far = window.is_some_and(|window| key + window < position);
-            if position < key || too_far {
-                *score = f32::NEG_INFINITY;
-            }
-        }
-    }
-    Ok(Tensor::from_vec(values, (n_rows, n_keys), &Device::Cpu)?.to_dtype(dtype)?)
 }
 
 #[cfg(test)]
@@ -75,11 +83,13 @@ mod tests {
         window: Option<usize>,
         expected: &str,
     ) {
-        let mask = mask(first_row, n_rows, first_key, window, DType::F32).unwrap();
+        let mask = Mask::new(first_row, n_rows, first_key, window, 2, DType::F32).unwrap();
         let rows: Vec<String> = mask
+            .scores
             .to_vec2::<f32>()
             .unwrap()
             .iter()
+            .step_by(2)
             .map(|row| row.iter().map(|score| if *score == 0.0 { 'x' } else { '.' }).collect())
             .collect();
         assert_eq!(rows.join(" "), expected);

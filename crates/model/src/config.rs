@@ -127,6 +127,11 @@ impl Config {
         Self::from_json(&json, &path.display().to_string())
     }
 
+    /// Query heads that share one key/value head.
+    pub fn group_size(&self) -> usize {
+        self.n_heads / self.n_kv_heads
+    }
+
     /// Weights of the checkpoint; the layers count once, however often they run.
     pub fn n_parameters(&self) -> usize {
         let hidden = self.hidden_size;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::{D, DType, Tensor};
 use candle_nn::ops::{sigmoid, silu};
 
-use crate::attention::{attend, mask};
+use crate::attention::{Mask, attend};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::rope::Rope;
@@ -104,6 +104,39 @@ impl Rows {
     fn end(&self) -> usize {
         self.start + self.n_tokens
     }
+
+    /// First key that the local branch of the first token sees.
+    fn first_local_key(&self, config: &Config) -> usize {
+        self.start.saturating_sub(config.window)
+    }
+}
+
+/// What all layers need of some rows besides the rows themselves.
+pub(crate) struct Pass {
+    rows: Rows,
+    rope: Rope,
+    /// Absent for a single token, which sees every key of its range.
+    global_mask: Option<Mask>,
+    local_mask: Option<Mask>,
+}
+
+impl Pass {
+    pub(crate) fn new(rows: Rows, config: &Config, dtype: DType) -> Result<Self, Error> {
+        let rope = Rope::new(config, &rows.positions(), dtype)?;
+        let mask = |first_key, window| match rows.n_tokens {
+            1 => Ok(None),
+            n => Mask::new(rows.start, n, first_key, window, config.group_size(), dtype).map(Some),
+        };
+        let global_mask = mask(0, None)?;
+        let local_mask = mask(rows.first_local_key(config), Some(config.window))?;
+        Ok(Self { rows, rope, global_mask, local_mask })
+    }
+
+    /// The same tokens in another loop.
+    pub(crate) fn with_loop(mut self, loop_idx: usize) -> Self {
+        self.rows.loops = loop_idx..loop_idx + 1;
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -161,12 +194,12 @@ impl Layer {
     pub(crate) fn forward(
         &self,
         x: &Tensor,
-        rows: &Rows,
-        rope: &Rope,
+        pass: &Pass,
         layer_idx: usize,
         config: &Config,
         cache: &Cache,
     ) -> Result<Tensor, Error> {
+        let Pass { rows, rope, .. } = pass;
         let n_rows = x.dim(0)?;
         let qkv = self.qkv.forward(&self.input_norm.forward(x)?)?.reshape((
             n_rows,
@@ -185,12 +218,14 @@ impl Layer {
             )?;
         }
 
-        let attended = self.attend(x, &queries, rows, layer_idx, config, cache)?;
+        let attended = self.attend(x, &queries, pass, layer_idx, config, cache)?;
         let x = (x + self.output.forward(&attended.reshape((n_rows, ()))?)?)?;
 
         let gate_up = self.gate_up.forward(&self.post_attention_norm.forward(&x)?)?;
-        let gate = gate_up.narrow(1, 0, config.intermediate_size)?;
-        let up = gate_up.narrow(1, config.intermediate_size, config.intermediate_size)?;
+        // A strided operand would put the activation on the slow path.
+        let gate = gate_up.narrow(1, 0, config.intermediate_size)?.contiguous()?;
+        let up =
+            gate_up.narrow(1, config.intermediate_size, config.intermediate_size)?.contiguous()?;
         Ok((&x + self.down.forward(&(silu(&gate)? * up)?)?)?)
     }
 
@@ -198,26 +233,16 @@ impl Layer {
         &self,
         x: &Tensor,
         queries: &Tensor,
-        rows: &Rows,
+        pass: &Pass,
         layer_idx: usize,
         config: &Config,
         cache: &Cache,
     ) -> Result<Tensor, Error> {
-        let dtype = x.dtype();
+        let rows = &pass.rows;
         let (keys, values) = cache.layer(0, layer_idx).range(0, rows.end())?;
-        let causal = match rows.n_tokens {
-            1 => None,
-            n_tokens => Some(mask(rows.start, n_tokens, 0, None, dtype)?),
-        };
-        let global = attend(queries, &keys, &values, causal.as_ref())?;
+        let global = attend(queries, &keys, &values, pass.global_mask.as_ref())?;
         let Some(gate) = &self.gate else {
             return Ok(global);
-        };
-
-        let first_key = rows.start.saturating_sub(config.window);
-        let windowed = match rows.n_tokens {
-            1 => None,
-            n_tokens => Some(mask(rows.start, n_tokens, first_key, Some(config.window), dtype)?),
         };
         let mut parts = Vec::with_capacity(rows.loops.len());
         for (part, loop_idx) in rows.loops.clone().enumerate() {
@@ -226,8 +251,9 @@ impl Layer {
                 parts.push(of_loop(&global)?);
                 continue;
             }
+            let first_key = rows.first_local_key(config);
             let (keys, values) = cache.layer(loop_idx, layer_idx).range(first_key, rows.end())?;
-            let local = attend(&of_loop(queries)?, &keys, &values, windowed.as_ref())?;
+            let local = attend(&of_loop(queries)?, &keys, &values, pass.local_mask.as_ref())?;
             let g = gate.forward(&of_loop(x)?)?;
             let difference = (of_loop(&global)? - &local)?;
             parts.push((&local + difference.broadcast_mul(&g)?)?);

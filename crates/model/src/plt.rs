@@ -6,8 +6,7 @@ use candle_core::Tensor;
 
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::layer::{Layer, Linear, RmsNorm, Rows};
-use crate::rope::Rope;
+use crate::layer::{Layer, Linear, Pass, RmsNorm, Rows};
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.
@@ -125,18 +124,17 @@ impl Plt {
     ) -> Result<Option<Logits>, Error> {
         let embedded = self.embed(tokens)?;
         cache.reserve(tokens.len())?;
-        let start = cache.len();
-        let mut rows = Rows { loops: 0..1, n_tokens: tokens.len(), start };
-        let rope = Rope::new(&self.config, &rows.positions(), self.dtype)?;
-        let mut states = self.run(embedded.clone(), &rows, &rope, cache)?;
+        let rows = Rows { loops: 0..1, n_tokens: tokens.len(), start: cache.len() };
+        let mut pass = Pass::new(rows, &self.config, self.dtype)?;
+        let mut states = self.run(embedded.clone(), &pass, cache)?;
         for loop_idx in 1..self.config.n_loops {
             let handed_on = self.hand_on(&states)?;
             let before = cache.last_carried(loop_idx - 1)?;
             cache.write_carried(loop_idx - 1, &handed_on)?;
             // Loop r reads what loop r - 1 made of the token before, which for the first one is in the cache.
             let shifted = Tensor::cat(&[before, handed_on.narrow(0, 0, tokens.len() - 1)?], 0)?;
-            rows.loops = loop_idx..loop_idx + 1;
-            states = self.run(self.loop_input(&embedded, &shifted)?, &rows, &rope, cache)?;
+            pass = pass.with_loop(loop_idx);
+            states = self.run(self.loop_input(&embedded, &shifted)?, &pass, cache)?;
         }
         cache.advance(tokens.len());
         let read = match readout {
@@ -158,8 +156,8 @@ impl Plt {
             inputs.push(self.loop_input(&embedded, &cache.last_carried(loop_idx - 1)?)?);
         }
         let rows = Rows { loops: 0..self.config.n_loops, n_tokens: 1, start: cache.len() };
-        let rope = Rope::new(&self.config, &rows.positions(), self.dtype)?;
-        let states = self.run(Tensor::cat(&inputs, 0)?, &rows, &rope, cache)?;
+        let pass = Pass::new(rows, &self.config, self.dtype)?;
+        let states = self.run(Tensor::cat(&inputs, 0)?, &pass, cache)?;
         let last = self.config.n_loops - 1;
         for loop_idx in 0..last {
             cache.write_carried(loop_idx, &self.hand_on(&states.narrow(0, loop_idx, 1)?)?)?;
@@ -187,10 +185,10 @@ impl Plt {
     }
 
     /// The stack of layers, without the final norm.
-    fn run(&self, input: Tensor, rows: &Rows, rope: &Rope, cache: &Cache) -> Result<Tensor, Error> {
+    fn run(&self, input: Tensor, pass: &Pass, cache: &Cache) -> Result<Tensor, Error> {
         let mut x = input;
         for (layer_idx, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, rows, rope, layer_idx, &self.config, cache)?;
+            x = layer.forward(&x, pass, layer_idx, &self.config, cache)?;
         }
         Ok(x)
     }
