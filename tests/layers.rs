@@ -71,7 +71,7 @@ const THIRD_PARTY: &[Rule] = &[
     },
     Rule {
         packages: &["futures*", "tokio", "tokio-*"],
-        owners: &["assist", "server", "cli", "integration"],
+        owners: &["assist", "server", "cli", "integration", "test-support"],
         instead: "nothing below assist is async: hand results over a channel or a callback",
     },
     Rule {

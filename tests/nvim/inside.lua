@@ -109,6 +109,18 @@ function M.suggest(kind)
   return { position = params.position, menu = menu, inline = inline, failure = menu_failure or inline_failure }
 end
 
+--- The server's items that the menu shows.
+---@return lsp.CompletionItem[]
+function M.shown()
+  local info = vim.fn.complete_info({ 'pum_visible', 'items' })
+  if info.pum_visible ~= 1 then
+    return {}
+  end
+  return vim.tbl_map(function(item)
+    return item.user_data.nvim.lsp.completion_item
+  end, info.items)
+end
+
 --- Applies an edit as Neovim applies those of servers.
 ---@param edit lsp.TextEdit
 function M.apply(edit)

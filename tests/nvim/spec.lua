@@ -102,12 +102,14 @@ local function check_taking(editor, encoding, place, first)
   local text = editor:call('text')
   local change = editor:request('nvim_call_function', 'changenr', {})
   if first.menu then
-    local expected = answers.applied(text, first.menu.textEdit, encoding)
     editor:type('<C-x><C-o>')
-    local is_shown = editor:wait(MENU_MS, function()
-      return editor:request('nvim_call_function', 'pumvisible', {}) == 1
+    local shown = {}
+    editor:wait(MENU_MS, function()
+      shown = editor:call('shown')
+      return #shown ~= 0
     end)
-    check(place .. ' shows a menu', is_shown)
+    check(place .. ' shows a menu of one item', #shown == 1, shown)
+    local expected = shown[1] and answers.applied(text, shown[1].textEdit, encoding)
     editor:type('<C-n><C-y>')
     check(place .. ' is taken from the menu', editor:call('text') == expected, { expected, editor:call('text') })
     check_sync(editor, ('after the menu of %s'):format(place))
