@@ -1,0 +1,44 @@
+//! A model with its tokenizer, ready to answer.
+
+use std::sync::Arc;
+
+use engine::{CancelFlag, Handle};
+use tokenizer::Tokenizer;
+use workspace::{DocumentId, Snapshot};
+
+use crate::completer::Completer;
+use crate::completion::{Completion, Config, Trigger};
+
+/// A loaded (or loading) model with its tokenizer; a clone shares both, and the memory of recent suggestions.
+#[derive(Debug, Clone)]
+pub struct Assistant {
+    engine: Handle,
+    completer: Arc<Completer>,
+}
+
+impl Assistant {
+    /// `eos` are the ids that end a text, besides all special tokens of the vocabulary.
+    pub fn new(engine: Handle, tokenizer: Arc<Tokenizer>, eos: Vec<u32>, config: Config) -> Self {
+        let source = Box::new(engine.clone());
+        Self { engine, completer: Arc::new(Completer::new(source, tokenizer, eos, config)) }
+    }
+
+    pub fn engine(&self) -> &Handle {
+        &self.engine
+    }
+
+    /// Completes at byte `offset`; waits for the engine, so call it where waiting is allowed.
+    ///
+    /// While the weights are being read an automatic request is answered at once with [`crate::Reason::Loading`], and one
+    /// that the user asked for waits.
+    pub fn complete(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+        cancel: &CancelFlag,
+    ) -> Completion {
+        self.completer.complete(snapshot, document, offset, trigger, cancel)
+    }
+}

@@ -1,0 +1,225 @@
+//! From a caret to a suggestion: refuse, remember, ask the model, trim.
+
+use std::sync::Arc;
+
+use context::{Budget, NoPrompt, Prompt, caret_offset, fim_prompt};
+use engine::{CancelFlag, Error, Finish, Outcome, Request, Status};
+use text::LineEnding;
+use tokenizer::Tokenizer;
+use workspace::{Document, DocumentId, Snapshot};
+
+use crate::completion::{Completion, Config, Suggestion, Trigger};
+use crate::memo::Memo;
+use crate::reason::Reason;
+use crate::refuse::refusal;
+use crate::site::Site;
+use crate::source::Generate;
+use crate::trim::{self, Ended, Stop};
+
+#[derive(Debug)]
+pub(crate) struct Completer {
+    source: Box<dyn Generate>,
+    tokenizer: Arc<Tokenizer>,
+    stop_tokens: Vec<u32>,
+    control_tokens: Vec<String>,
+    config: Config,
+    memo: Memo,
+}
+
+/// What the model wrote and how that ended.
+struct Written {
+    text: String,
+    stop: Option<Stop>,
+    outcome: Outcome,
+}
+
+impl Completer {
+    pub(crate) fn new(
+        source: Box<dyn Generate>,
+        tokenizer: Arc<Tokenizer>,
+        eos: Vec<u32>,
+        config: Config,
+    ) -> Self {
+        let control_tokens: Vec<String> = tokenizer.special_names().map(str::to_owned).collect();
+        let mut stop_tokens = eos;
+        stop_tokens.extend(control_tokens.iter().filter_map(|name| tokenizer.special(name)));
+        stop_tokens.sort_unstable();
+        stop_tokens.dedup();
+        Self { source, tokenizer, stop_tokens, control_tokens, config, memo: Memo::default() }
+    }
+
+    pub(crate) fn complete(
+        &self,
+        snapshot: &Snapshot,
+        id: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+        cancel: &CancelFlag,
+    ) -> Completion {
+        let Some(document) = snapshot.document(id) else {
+            return Completion::refused(Reason::NotOpen);
+        };
+        if document.is_large() {
+            return Completion::refused(Reason::TooLarge);
+        }
+        let offset = caret_offset(&document.buffer, offset);
+        let site = Site::new(document, offset, trigger);
+        if let Some(reason) = refusal(&site, trigger) {
+            return Completion::refused(reason);
+        }
+        if let Some(text) = self.memo.recall(id, trigger, &site) {
+            return Completion {
+                suggestion: Ok(suggestion(document, offset, &site, &text)),
+                raw: text,
+                pieces: Vec::new(),
+                outcome: None,
+                stopped_by: "memo",
+            };
+        }
+        match self.readiness(trigger) {
+            Some(reason) => Completion::refused(reason),
+            None => self.ask(snapshot, document, offset, trigger, &site, cancel),
+        }
+    }
+
+    /// Why the model cannot be asked now.
+    fn readiness(&self, trigger: Trigger) -> Option<Reason> {
+        match (self.source.status(), trigger) {
+            (Status::Failed(why), _) => Some(Reason::ModelFailed(why)),
+            (Status::Unloaded, Trigger::Automatic) => {
+                self.source.preload();
+                Some(Reason::Loading)
+            }
+            (Status::Loading, Trigger::Automatic) => Some(Reason::Loading),
+            (Status::Unloaded | Status::Loading, Trigger::Invoked) | (Status::Ready, _) => None,
+        }
+    }
+
+    fn ask(
+        &self,
+        snapshot: &Snapshot,
+        document: &Document,
+        offset: usize,
+        trigger: Trigger,
+        site: &Site,
+        cancel: &CancelFlag,
+    ) -> Completion {
+        let prompt_within = |n_context: Option<usize>| {
+            let budget = Budget::share(self.n_prompt(n_context));
+            fim_prompt(snapshot, document, offset, &self.tokenizer, budget).map_err(reason_of)
+        };
+        let mut prompt = match prompt_within(self.source.n_context()) {
+            Ok(prompt) => prompt,
+            Err(reason) => return Completion::refused(reason),
+        };
+        let mut written = self.write(&prompt, site, cancel);
+        // A model that was loaded only just now may hold less than was assumed.
+        if let Err(Error::TooLong { n_context, .. }) = written
+            && let Ok(shorter) = prompt_within(Some(n_context))
+        {
+            prompt = shorter;
+            written = self.write(&prompt, site, cancel);
+        }
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                let reason = match error {
+                    Error::Load(why) => Reason::ModelFailed(why),
+                    other => Reason::EngineError(other.to_string()),
+                };
+                return Completion { pieces: prompt.pieces, ..Completion::refused(reason) };
+            }
+        };
+        let (suggestion, stopped_by) = self.suggest(document, offset, trigger, site, &written);
+        tracing::debug!(stopped_by, suggested = suggestion.is_ok(), "completion");
+        Completion {
+            suggestion,
+            raw: written.text,
+            pieces: prompt.pieces,
+            outcome: Some(written.outcome),
+            stopped_by,
+        }
+    }
+
+    /// Tokens that a prompt may take so that the answer still fits.
+    fn n_prompt(&self, n_context: Option<usize>) -> usize {
+        let room = n_context.map(|n_context| n_context.saturating_sub(self.config.max_tokens));
+        self.config.n_prompt.min(room.unwrap_or(usize::MAX))
+    }
+
+    /// Lets the model write until it ends, a rule ends the text, or the flag is raised.
+    fn write(&self, prompt: &Prompt, site: &Site, cancel: &CancelFlag) -> Result<Written, Error> {
+        let mut tokens = self.source.generate(Request {
+            tokens: prompt.tokens.clone(),
+            max_tokens: self.config.max_tokens,
+            sampling: self.config.sampling,
+            stop_tokens: self.stop_tokens.clone(),
+            n_usable_tokens: self.tokenizer.vocab_size(),
+            cancel: cancel.clone(),
+        })?;
+        let mut stream = self.tokenizer.decode_stream();
+        let mut text = String::new();
+        let mut stop = None;
+        while stop.is_none()
+            && !cancel.is_raised()
+            && let Some(token) = tokens.next_token()
+        {
+            let n_seen = text.len();
+            text.push_str(&stream.push(token).replace('\r', ""));
+            if n_seen < text.len() {
+                stop = trim::stop(site, &self.control_tokens, &text, n_seen, false);
+            }
+        }
+        let outcome = tokens.finish()?;
+        if stop.is_none() {
+            stop = trim::stop(site, &self.control_tokens, &text, text.len(), true);
+        }
+        Ok(Written { text, stop, outcome })
+    }
+
+    fn suggest(
+        &self,
+        document: &Document,
+        offset: usize,
+        trigger: Trigger,
+        site: &Site,
+        written: &Written,
+    ) -> (Result<Suggestion, Reason>, &'static str) {
+        let (text, ended, stopped_by) = match (&written.stop, written.outcome.finish) {
+            (Some(stop), _) => {
+                (written.text.get(..stop.at).unwrap_or_default(), Ended::ByRule, stop.rule)
+            }
+            (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
+            (None, finish @ Finish::Stop) => {
+                (written.text.as_str(), Ended::ByModel(finish), "end-of-text")
+            }
+            (None, finish @ Finish::Length) => {
+                (written.text.as_str(), Ended::ByModel(finish), "length")
+            }
+        };
+        let text = match trim::finish(site, text, ended) {
+            Ok(text) => text,
+            Err(reason) => return (Err(reason), stopped_by),
+        };
+        self.memo.remember(&document.id, trigger, site, &text);
+        (Ok(suggestion(document, offset, site, &text)), stopped_by)
+    }
+}
+
+/// `text` with the document's own line ends, at the caret.
+fn suggestion(document: &Document, offset: usize, site: &Site, text: &str) -> Suggestion {
+    let text = match site.line_ending {
+        LineEnding::Lf => text.to_owned(),
+        other @ (LineEnding::CrLf | LineEnding::Cr) => text.replace('\n', other.as_str()),
+    };
+    Suggestion { range: offset..offset, text, version: document.version }
+}
+
+fn reason_of(why: NoPrompt) -> Reason {
+    match why {
+        NoPrompt::NoFimTokens => Reason::NoInfilling,
+        NoPrompt::BudgetTooSmall => Reason::EngineError(
+            "its context is too short for a prompt and an answer; allow fewer tokens".to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,61 @@
+//! What goes in and what comes out: triggers, settings, suggestions.
+
+use std::ops::Range;
+
+use context::Piece;
+use engine::{Outcome, Sampling};
+
+use crate::reason::Reason;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The user asked for it.
+    Invoked,
+    /// The editor asked while the user typed.
+    Automatic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// Most tokens of one suggestion.
+    pub max_tokens: usize,
+    /// Most tokens of a prompt; the model's context is a further limit.
+    pub n_prompt: usize,
+    pub sampling: Sampling,
+}
+
+/// Text to put in place of `range` (bytes of the document at `version`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    pub range: Range<usize>,
+    pub text: String,
+    pub version: i32,
+}
+
+/// Answer to a completion request, with all that `explain` shows.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    pub suggestion: Result<Suggestion, Reason>,
+    /// What the model wrote before it was trimmed.
+    pub raw: String,
+    /// Parts of the prompt; empty when no prompt was built.
+    pub pieces: Vec<Piece>,
+    /// `None` when the model was not asked, or failed.
+    pub outcome: Option<Outcome>,
+    /// What ended the text: a trim rule (`one-line`, `dedent`, `brackets`, `repetition`, `control-token`), the model
+    /// (`end-of-text`, `length`), `cancelled`, `memo` for a suggestion that was answered from memory, or `not-asked`.
+    pub stopped_by: &'static str,
+}
+
+impl Completion {
+    /// No suggestion, and the model was not asked.
+    pub(crate) fn refused(reason: Reason) -> Self {
+        Self {
+            suggestion: Err(reason),
+            raw: String::new(),
+            pieces: Vec::new(),
+            outcome: None,
+            stopped_by: "not-asked",
+        }
+    }
+}

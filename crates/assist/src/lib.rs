@@ -1,0 +1,34 @@
+//! The use cases: completion at a caret. The only room where text meets tokens and the engine.
+
+mod reason;
+
+mod completion;
+
+mod lines;
+
+mod brackets;
+
+mod site;
+
+mod refuse;
+
+mod memo;
+
+mod source;
+
+mod trim;
+
+mod completer;
+
+mod assistant;
+
+#[cfg(test)]
+mod tests;
+
+/// What callers of this crate need of the crates below it.
+pub use context::{Piece, PieceKind};
+pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
+
+pub use assistant::Assistant;
+pub use completion::{Completion, Config, Suggestion, Trigger};
+pub use reason::Reason;

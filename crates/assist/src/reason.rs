@@ -1,0 +1,113 @@
+//! Why there is no suggestion: a code for machines and a sentence for people.
+
+use std::fmt;
+
+/// Why there is no suggestion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    NotOpen,
+    /// The weights are being read; ask again.
+    Loading,
+    ModelFailed(String),
+    /// The model cannot fill in the middle.
+    NoInfilling,
+    InsideWord,
+    InsideStringOrComment,
+    TextAfterCaret,
+    Cancelled,
+    /// The model had nothing to say here.
+    Empty,
+    /// All of it stands after the caret already.
+    RepeatsSuffix,
+    EngineError(String),
+    TooLarge,
+}
+
+impl Reason {
+    /// Stable machine-readable code, e.g. `inside-word`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotOpen => "not-open",
+            Self::Loading => "loading",
+            Self::ModelFailed(_) => "model-failed",
+            Self::NoInfilling => "no-infilling",
+            Self::InsideWord => "inside-word",
+            Self::InsideStringOrComment => "inside-string-or-comment",
+            Self::TextAfterCaret => "text-after-caret",
+            Self::Cancelled => "cancelled",
+            Self::Empty => "empty",
+            Self::RepeatsSuffix => "repeats-suffix",
+            Self::EngineError(_) => "engine-error",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOpen => f.write_str("The document is not open; open it in the editor first."),
+            Self::Loading => f.write_str("The model is being loaded; ask again in a moment."),
+            Self::ModelFailed(why) => {
+                write!(f, "The model could not be loaded: {why}. Run `dacapo doctor` to see more.")
+            }
+            Self::NoInfilling => f.write_str(
+                "The model has no fill-in-the-middle tokens; choose one that was trained for infilling with --model.",
+            ),
+            Self::InsideWord => f.write_str(
+                "The caret is inside a word; move it to the end of the word or ask by hand.",
+            ),
+            Self::InsideStringOrComment => f.write_str(
+                "The caret is in a string or a comment, where suggestions come only when asked for by hand.",
+            ),
+            Self::TextAfterCaret => f.write_str(
+                "Too much text follows the caret on its line; move to the end of the line or ask by hand.",
+            ),
+            Self::Cancelled => {
+                f.write_str("The request was cancelled, for instance by further typing; ask again.")
+            }
+            Self::Empty => f.write_str(
+                "The model had nothing to add here; type on, or ask again with more code around the caret.",
+            ),
+            Self::RepeatsSuffix => f.write_str(
+                "The model only repeated what stands after the caret; type the first characters of what you want.",
+            ),
+            Self::EngineError(why) => {
+                write!(f, "The model failed: {why}. Run `dacapo doctor` to see more.")
+            }
+            Self::TooLarge => f.write_str(
+                "The document is larger than 4 MB, where suggestions are off; split it to get them.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn every_reason_has_its_own_code_and_ends_as_a_sentence() {
+        let reasons = [
+            Reason::NotOpen,
+            Reason::Loading,
+            Reason::ModelFailed("no such file".to_owned()),
+            Reason::NoInfilling,
+            Reason::InsideWord,
+            Reason::InsideStringOrComment,
+            Reason::TextAfterCaret,
+            Reason::Cancelled,
+            Reason::Empty,
+            Reason::RepeatsSuffix,
+            Reason::EngineError("out of memory".to_owned()),
+            Reason::TooLarge,
+        ];
+        let codes: std::collections::BTreeSet<_> = reasons.iter().map(Reason::code).collect();
+        assert_eq!(codes.len(), reasons.len());
+        for reason in &reasons {
+            assert!(reason.to_string().ends_with('.'), "{reason}");
+            assert!(reason.code().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        }
+        assert!(reasons[2].to_string().contains("no such file"));
+    }
+}
