@@ -67,11 +67,11 @@ impl Completer {
         if let Some(reason) = refusal(&site, trigger) {
             return Completion::refused(reason);
         }
-        if let Some(text) = self.memo.recall(id, trigger, &site) {
+        if let Some((text, pieces)) = self.memo.recall(id, trigger, &site) {
             return Completion {
                 suggestion: Ok(suggestion(document, offset, &site, &text)),
                 raw: text,
-                pieces: Vec::new(),
+                pieces,
                 outcome: None,
                 stopped_by: "memo",
             };
@@ -130,7 +130,8 @@ impl Completer {
                 return Completion { pieces: prompt.pieces, ..Completion::refused(reason) };
             }
         };
-        let (suggestion, stopped_by) = self.suggest(document, offset, trigger, site, &written);
+        let (suggestion, stopped_by) =
+            self.suggest(document, offset, trigger, site, &prompt, &written);
         tracing::debug!(stopped_by, suggested = suggestion.is_ok(), "completion");
         Completion {
             suggestion,
@@ -183,6 +184,7 @@ impl Completer {
         offset: usize,
         trigger: Trigger,
         site: &Site,
+        prompt: &Prompt,
         written: &Written,
     ) -> (Result<Suggestion, Reason>, &'static str) {
         let (text, ended, stopped_by) = match (&written.stop, written.outcome.finish) {
@@ -201,7 +203,7 @@ impl Completer {
             Ok(text) => text,
             Err(reason) => return (Err(reason), stopped_by),
         };
-        self.memo.remember(&document.id, trigger, site, &text);
+        self.memo.remember(&document.id, trigger, site, &text, &prompt.pieces);
         (Ok(suggestion(document, offset, site, &text)), stopped_by)
     }
 }

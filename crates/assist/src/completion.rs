@@ -38,7 +38,7 @@ pub struct Completion {
     pub suggestion: Result<Suggestion, Reason>,
     /// What the model wrote before it was trimmed.
     pub raw: String,
-    /// Parts of the prompt; empty when no prompt was built.
+    /// Parts of the prompt that the text came from; empty when there was none.
     pub pieces: Vec<Piece>,
     /// `None` when the model was not asked, or failed.
     pub outcome: Option<Outcome>,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use context::Piece;
 use workspace::DocumentId;
 
 use crate::completion::Trigger;
@@ -24,6 +25,8 @@ struct Entry {
     after: String,
     /// With line feeds.
     suggestion: String,
+    /// Of the prompt that led to it.
+    pieces: Vec<Piece>,
 }
 
 /// Suggestions by document and by the text around the caret, the latest first.
@@ -38,6 +41,7 @@ impl Memo {
         trigger: Trigger,
         site: &Site,
         suggestion: &str,
+        pieces: &[Piece],
     ) {
         let entry = Entry {
             document: document.clone(),
@@ -46,19 +50,21 @@ impl Memo {
             is_cut: tail(&site.before).len() < site.before.len(),
             after: head(&site.after).to_owned(),
             suggestion: suggestion.to_owned(),
+            pieces: pieces.to_vec(),
         };
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push_front(entry);
         entries.truncate(MAX_ENTRIES);
     }
 
-    /// What is left of a suggestion whose beginning was typed since, or all of it where nothing was.
+    /// What is left of a suggestion whose beginning was typed since, or all of it where nothing was; and the pieces of
+    /// the prompt that led to it.
     pub(crate) fn recall(
         &self,
         document: &DocumentId,
         trigger: Trigger,
         site: &Site,
-    ) -> Option<String> {
+    ) -> Option<(String, Vec<Piece>)> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (index, remainder) = entries.iter().enumerate().find_map(|(index, entry)| {
             // Who asks by hand may get a block where typing got a line.
@@ -69,10 +75,10 @@ impl Memo {
             remainder(entry, &site.before).map(|rest| (index, rest.to_owned()))
         })?;
         // One that is in use is to be forgotten last.
-        if let Some(entry) = entries.remove(index) {
-            entries.push_front(entry);
-        }
-        Some(remainder)
+        let entry = entries.remove(index)?;
+        let pieces = entry.pieces.clone();
+        entries.push_front(entry);
+        Some((remainder, pieces))
     }
 }
 

@@ -370,6 +370,7 @@ fn typing_through_a_suggestion_works_far_into_a_document() {
     room.complete(&format!("{above}let product = $0\n"));
     let completion = room.complete(&format!("{above}let product = wi$0\n"));
     assert_eq!((shown(&completion).as_str(), completion.stopped_by), ("dth;", "memo"));
+    assert!(completion.pieces.last().unwrap().text.ends_with("let product = "));
 }
 
 #[test]
