@@ -1,0 +1,222 @@
+//! A tiny random model on disk, in the layout of the released checkpoints: config.json, model.safetensors, tokenizer.json.
+
+use std::fs;
+use std::path::Path;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Map, Value, json};
+
+/// Ids of a byte-level vocabulary without merges; special tokens follow the 256 bytes.
+pub const SPECIAL_TOKENS: [&str; 8] = [
+    "<|endoftext|>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|file_sep|>",
+    "<|repo_name|>",
+    "<|im_end|>",
+];
+/// Id of the first of [`SPECIAL_TOKENS`].
+pub const END_OF_TEXT: u32 = 256;
+
+/// More rows than ids, as in released checkpoints.
+const VOCAB_SIZE: usize = 272;
+const HIDDEN: usize = 32;
+const INTERMEDIATE: usize = 64;
+const N_HEADS: usize = 4;
+const N_KV_HEADS: usize = 2;
+const HEAD_DIM: usize = HIDDEN / N_HEADS;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TinyModel {
+    pub seed: u64,
+    pub n_layers: usize,
+    pub n_loops: usize,
+    /// Tokens, prompt and answer together.
+    pub n_context: usize,
+}
+
+impl TinyModel {
+    pub const SMALL: Self = Self { seed: 1, n_layers: 2, n_loops: 2, n_context: 4096 };
+
+    /// Writes the three files; the same values give the same bytes.
+    #[track_caller]
+    pub fn write(self, directory: &Path) {
+        let write = |name: &str, bytes: &[u8]| {
+            fs::write(directory.join(name), bytes).expect("a file of the checkpoint")
+        };
+        write("config.json", self.config().to_string().as_bytes());
+        write("tokenizer.json", tokenizer().to_string().as_bytes());
+        write("model.safetensors", &self.weights());
+    }
+
+    fn config(self) -> Value {
+        json!({
+            "architectures": ["IQuestPLTCoderForCausalLM"],
+            "model_type": "iquestpltcoder",
+            "vocab_size": VOCAB_SIZE,
+            "hidden_size": HIDDEN,
+            "intermediate_size": INTERMEDIATE,
+            "num_hidden_layers": self.n_layers,
+            "num_attention_heads": N_HEADS,
+            "num_key_value_heads": N_KV_HEADS,
+            "head_dim": HEAD_DIM,
+            "hidden_act": "silu",
+            "max_position_embeddings": self.n_context,
+            "rms_norm_eps": 1e-5,
+            "rope_theta": 500_000.0,
+            "rope_scaling": null,
+            "attention_bias": false,
+            "mlp_bias": false,
+            "tie_word_embeddings": true,
+            "torch_dtype": "float32",
+            "bos_token_id": null,
+            "eos_token_id": [END_OF_TEXT],
+            "plt_num_loops": self.n_loops,
+            "plt_window_size": [64, 0],
+            "plt_normalize_per_loop": true,
+            "plt_emb_scale": 0.707,
+            "plt_hidden_scale": 0.5,
+            "plt_gate_use_hidden_states": true,
+        })
+    }
+
+    fn weights(self) -> Vec<u8> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        let mut add = |name: String, shape: &[usize], centre: f32, spread: f32| {
+            let n_values = shape.iter().product();
+            let values = (0..n_values).map(|_| centre + spread * (rng.random::<f32>() * 2.0 - 1.0));
+            tensors.push((name, shape.to_vec(), values.flat_map(f32::to_le_bytes).collect()));
+        };
+        add("model.embed_tokens.weight".into(), &[VOCAB_SIZE, HIDDEN], 0.0, 0.5);
+        add("model.norm.weight".into(), &[HIDDEN], 1.0, 0.2);
+        for layer in 0..self.n_layers {
+            let layer = format!("model.layers.{layer}");
+            let kv = N_KV_HEADS * HEAD_DIM;
+            for (name, shape) in [
+                ("self_attn.q_proj", [HIDDEN, HIDDEN]),
+                ("self_attn.k_proj", [kv, HIDDEN]),
+                ("self_attn.v_proj", [kv, HIDDEN]),
+                ("self_attn.o_proj", [HIDDEN, HIDDEN]),
+                ("self_attn.plt_gate", [N_HEADS, HIDDEN]),
+                ("mlp.gate_proj", [INTERMEDIATE, HIDDEN]),
+                ("mlp.up_proj", [INTERMEDIATE, HIDDEN]),
+                ("mlp.down_proj", [HIDDEN, INTERMEDIATE]),
+            ] {
+                add(format!("{layer}.{name}.weight"), &shape, 0.0, 0.4);
+            }
+            add(format!("{layer}.self_attn.plt_gate.bias"), &[N_HEADS], 0.0, 0.5);
+            for name in
+                ["input_layernorm", "post_attention_layernorm", "self_attn.plt_gate.gate_norm"]
+            {
+                add(format!("{layer}.{name}.weight"), &[HIDDEN], 1.0, 0.2);
+            }
+        }
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            (
+                name.as_str(),
+                TensorView::new(Dtype::F32, shape.clone(), bytes)
+                    .expect("bytes that fill the shape"),
+            )
+        });
+        safetensors::serialize(views, None).expect("a file in memory")
+    }
+}
+
+/// A `tokenizer.json` whose ids 0..256 are the bytes.
+fn tokenizer() -> Value {
+    let vocab: Map<String, Value> =
+        (0..=255_u8).map(|byte| (byte_level_character(byte).to_string(), json!(byte))).collect();
+    let added: Vec<Value> = (END_OF_TEXT..)
+        .zip(SPECIAL_TOKENS)
+        .map(|(id, content)| {
+            json!({
+                "id": id,
+                "content": content,
+                "single_word": false,
+                "lstrip": false,
+                "rstrip": false,
+                "normalized": false,
+                "special": true,
+            })
+        })
+        .collect();
+    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+    json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": null,
+        "pre_tokenizer": byte_level,
+        "post_processor": null,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": null,
+            "continuing_subword_prefix": null,
+            "end_of_word_suffix": null,
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "ignore_merges": false,
+            "vocab": vocab,
+            "merges": [],
+        },
+    })
+}
+
+/// Byte-level BPE spells a byte as itself where that is a visible Latin-1 character, the others from U+0100 on in order.
+fn byte_level_character(byte: u8) -> char {
+    let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if is_visible(byte) {
+        return char::from(byte);
+    }
+    let n_before = (0..byte).filter(|&other| !is_visible(other)).count() as u32;
+    char::from_u32(0x100 + n_before).expect("a character below U+0200")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_three_files_are_there_and_repeatable() {
+        let read = |directory: &Path| {
+            ["config.json", "tokenizer.json", "model.safetensors"]
+                .map(|name| fs::read(directory.join(name)).unwrap())
+        };
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        TinyModel::SMALL.write(one.path());
+        TinyModel::SMALL.write(two.path());
+        assert_eq!(read(one.path()), read(two.path()));
+        TinyModel { seed: 2, ..TinyModel::SMALL }.write(two.path());
+        assert_ne!(read(one.path()), read(two.path()));
+    }
+
+    #[test]
+    fn tensors_follow_the_released_layout() {
+        let bytes = TinyModel::SMALL.weights();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        // Tied embeddings: one tensor fewer than the 3 + 12 per layer of the released files.
+        assert_eq!(tensors.len(), 2 + 12 * TinyModel::SMALL.n_layers);
+        assert_eq!(
+            tensors.tensor("model.layers.1.self_attn.plt_gate.weight").unwrap().shape(),
+            [N_HEADS, HIDDEN]
+        );
+    }
+
+    #[test]
+    fn each_byte_has_a_character() {
+        let characters: BTreeSet<char> = (0..=255).map(byte_level_character).collect();
+        assert_eq!(characters.len(), 256);
+        assert_eq!([b'\n', b' ', b'a', 0xad].map(byte_level_character), ['Ċ', 'Ġ', 'a', 'Ń']);
+    }
+}

@@ -1,0 +1,7 @@
+//! For tests only: fixtures, a tiny random checkpoint, a strict LSP client.
+//!
+//! What is wrong here is wrong in a test, so everything panics instead of returning errors.
+
+pub mod checkpoint;
+pub mod client;
+pub mod fixture;
