@@ -1,0 +1,119 @@
+//! The framework's handlers: each sends one event before it awaits anything, so events keep the order of the messages.
+
+use std::sync::mpsc::Sender;
+
+use assist::CancelFlag;
+use tokio::sync::oneshot;
+use tower_lsp_server::ls_types::{
+    CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams, InitializeResult,
+    InitializedParams, InlineCompletionList, InlineCompletionParams, WillSaveTextDocumentParams,
+};
+use tower_lsp_server::{Client, LanguageServer, jsonrpc};
+
+use crate::event::{Event, Request};
+use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
+
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    events: Sender<Event>,
+    client: Client,
+}
+
+/// Raises the flag when the request's future is dropped, which is how the framework cancels.
+struct CancelOnDrop(CancelFlag);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}
+
+impl Adapter {
+    pub(crate) fn new(events: Sender<Event>, client: Client) -> Self {
+        Self { events, client }
+    }
+
+    pub(crate) async fn inline_completion(
+        &self,
+        params: InlineCompletionParams,
+    ) -> jsonrpc::Result<InlineCompletionList> {
+        self.ask(params, Event::InlineCompletion).await
+    }
+
+    /// `null` for a document that is not open.
+    pub(crate) async fn document_state(
+        &self,
+        params: DocumentStateParams,
+    ) -> jsonrpc::Result<Option<DocumentState>> {
+        self.ask(params, Event::DocumentState).await
+    }
+
+    pub(crate) async fn explain(&self, params: ExplainParams) -> jsonrpc::Result<Explanation> {
+        self.ask(params, Event::Explain).await
+    }
+
+    /// Sends the event at the first poll, then waits for the one answer.
+    async fn ask<P, R>(
+        &self,
+        params: P,
+        event: impl FnOnce(Request<P, R>) -> Event,
+    ) -> jsonrpc::Result<R> {
+        let (reply, answer) = oneshot::channel();
+        let guard = CancelOnDrop(CancelFlag::default());
+        self.send(event(Request { params, cancel: guard.0.clone(), reply }));
+        answer.await.map_err(|_| jsonrpc::Error::internal_error())
+    }
+
+    fn send(&self, event: Event) {
+        if self.events.send(event).is_err() {
+            tracing::debug!("a message came after the end of the session");
+        }
+    }
+}
+
+impl LanguageServer for Adapter {
+    async fn initialize(&self, params: InitializeParams) -> jsonrpc::Result<InitializeResult> {
+        self.ask(params, |request| Event::Initialize(Box::new(request))).await
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        let Ok(registrations) = self.ask((), Event::Initialized).await else {
+            return;
+        };
+        if registrations.is_empty() {
+            return;
+        }
+        if let Err(error) = self.client.register_capability(registrations).await {
+            tracing::warn!(%error, "the client refused a registration");
+        }
+    }
+
+    async fn shutdown(&self) -> jsonrpc::Result<()> {
+        self.ask((), Event::Shutdown).await
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        self.send(Event::DidOpen(params));
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        self.send(Event::DidChange(params));
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.send(Event::DidClose(params));
+    }
+
+    // Saving changes no text; the methods are here because the framework's own complain in the log.
+    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+
+    async fn will_save(&self, _: WillSaveTextDocumentParams) {}
+
+    async fn completion(
+        &self,
+        params: CompletionParams,
+    ) -> jsonrpc::Result<Option<CompletionResponse>> {
+        self.ask(params, Event::Completion).await.map(|list| Some(CompletionResponse::List(list)))
+    }
+}

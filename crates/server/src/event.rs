@@ -1,0 +1,52 @@
+//! Every cause of work that reaches the main loop.
+
+use assist::{CancelFlag, Completion};
+use tokio::sync::oneshot;
+use tower_lsp_server::ls_types::{
+    CompletionList, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, InitializeParams, InitializeResult, InlineCompletionList,
+    InlineCompletionParams, Registration,
+};
+use workspace::DocumentId;
+
+use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
+use crate::proto::from;
+
+/// A request that waits for its one answer; letting go of `reply` unanswered makes it an internal error.
+#[derive(Debug)]
+pub(crate) struct Request<P, R> {
+    pub(crate) params: P,
+    /// Raised when the client cancelled the request.
+    pub(crate) cancel: CancelFlag,
+    pub(crate) reply: oneshot::Sender<R>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Event {
+    Initialize(Box<Request<InitializeParams, InitializeResult>>),
+    /// Answered with what is to be registered with the client.
+    Initialized(Request<(), Vec<Registration>>),
+    Shutdown(Request<(), ()>),
+    DidOpen(DidOpenTextDocumentParams),
+    DidChange(DidChangeTextDocumentParams),
+    DidClose(DidCloseTextDocumentParams),
+    InlineCompletion(Request<InlineCompletionParams, InlineCompletionList>),
+    Completion(Request<CompletionParams, CompletionList>),
+    DocumentState(Request<DocumentStateParams, Option<DocumentState>>),
+    Explain(Request<ExplainParams, Explanation>),
+    /// The assistant is done with the request of this number; `None` when it panicked.
+    Finished(u64, Option<Box<Completion>>),
+    /// The client is gone; answered with whether it had asked for `shutdown`.
+    End(oneshot::Sender<bool>),
+}
+
+impl Event {
+    /// The document whose text this event replaces.
+    pub(crate) fn changed_document(&self) -> Option<DocumentId> {
+        match self {
+            Self::DidOpen(params) => Some(from::document_id(&params.text_document.uri)),
+            Self::DidChange(params) => Some(from::document_id(&params.text_document.uri)),
+            _ => None,
+        }
+    }
+}

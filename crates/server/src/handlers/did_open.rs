@@ -1,0 +1,15 @@
+//! `textDocument/didOpen`.
+
+use tower_lsp_server::ls_types::DidOpenTextDocumentParams;
+
+use crate::proto::from;
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, params: DidOpenTextDocumentParams) {
+    let document = params.text_document;
+    let id = from::document_id(&document.uri);
+    let path = from::path(&document.uri);
+    let language = from::language(&document.language_id, path.as_deref());
+    session.running.mark_stale(&id);
+    session.workspace.open(id, path, language, document.version, &document.text);
+}

@@ -1,0 +1,51 @@
+//! `initialize`: what the client can do, and what this server offers it.
+
+use tower_lsp_server::ls_types::{
+    CompletionOptions, InitializeParams, InitializeResult, InlineCompletionOptions, OneOf,
+    ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions,
+};
+use workspace::Workspace;
+
+use crate::event::Request;
+use crate::proto::from::ClientFacts;
+use crate::proto::{from, to};
+use crate::session::Session;
+
+pub(crate) fn handle(session: &mut Session, request: Request<InitializeParams, InitializeResult>) {
+    session.client = from::client_facts(&request.params);
+    session.workspace = Workspace::new(from::roots(&request.params));
+    let client = request.params.client_info.as_ref();
+    tracing::info!(
+        client = client.map(|it| it.name.as_str()),
+        version = client.and_then(|it| it.version.as_deref()),
+        encoding = ?session.client.encoding,
+        "initialize"
+    );
+    let result = InitializeResult {
+        capabilities: capabilities(&session.client),
+        server_info: Some(ServerInfo {
+            name: "dacapo".into(),
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+        }),
+        offset_encoding: None,
+    };
+    let _ = request.reply.send(result);
+}
+
+fn capabilities(client: &ClientFacts) -> ServerCapabilities {
+    ServerCapabilities {
+        position_encoding: Some(to::position_encoding(client.encoding)),
+        text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(TextDocumentSyncKind::INCREMENTAL),
+            ..TextDocumentSyncOptions::default()
+        })),
+        completion_provider: Some(CompletionOptions::default()),
+        inline_completion_provider: match client.registers_inline_completion {
+            true => None,
+            false => Some(OneOf::Right(InlineCompletionOptions::default())),
+        },
+        ..ServerCapabilities::default()
+    }
+}

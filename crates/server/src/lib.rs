@@ -1,0 +1,92 @@
+//! Language Server Protocol: the only room that knows the wire.
+//!
+//! Modules stand in reading order: each imports only from those above it.
+
+mod adapter;
+mod event;
+mod frame;
+mod handlers;
+mod main_loop;
+mod proto;
+mod replacement;
+mod running;
+mod session;
+mod status;
+mod transport;
+
+use std::sync::mpsc;
+use std::thread;
+
+use assist::Assistant;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime;
+use tower_lsp_server::LspService;
+
+use crate::adapter::Adapter;
+use crate::proto::ext;
+use crate::session::Session;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot start the thread that owns the session: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Read the weights as soon as a client is there instead of at its first request.
+    pub preload: bool,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The client sent `shutdown` before it left.
+    pub after_shutdown: bool,
+}
+
+impl Ended {
+    /// Exit status of a process that served this one client (LSP 3.17, `exit`).
+    pub fn exit_code(self) -> u8 {
+        match self.after_shutdown {
+            true => 0,
+            false => 1,
+        }
+    }
+}
+
+/// Serves one client until it sends `exit`, closes `input`, or no longer takes `output`.
+///
+/// Must run on a tokio runtime; requests wait for the model on its blocking threads.
+/// A process that passes its own stdin should exit when this returns: tokio cannot interrupt a read of stdin.
+pub async fn serve<I, O>(
+    input: I,
+    output: O,
+    assistant: Assistant,
+    options: Options,
+) -> Result<Ended, Error>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
+    let (outgoing, messages) = futures::channel::mpsc::unbounded();
+    let (events, receiver) = mpsc::channel();
+    let session = Session::new(
+        assistant,
+        options,
+        events.clone(),
+        outgoing.clone(),
+        runtime::Handle::current(),
+    );
+    thread::Builder::new()
+        .name("dacapo-session".into())
+        .spawn(move || main_loop::run(session, &receiver))?;
+
+    let (service, socket) = LspService::build(|client| Adapter::new(events.clone(), client))
+        .custom_method("textDocument/inlineCompletion", Adapter::inline_completion)
+        .custom_method(ext::DOCUMENT_STATE, Adapter::document_state)
+        .custom_method(ext::EXPLAIN, Adapter::explain)
+        .finish();
+    let connection = transport::Connection { service, socket, events, outgoing, messages };
+    Ok(Ended { after_shutdown: transport::run(input, output, connection).await })
+}

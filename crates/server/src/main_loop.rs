@@ -1,0 +1,73 @@
+//! The one loop that owns the session; it runs on a thread of its own, because edits parse and parsing takes time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::handlers::{
+    self, completion, did_change, did_close, did_open, document_state, explain, initialize,
+    initialized, inline_completion,
+};
+use crate::session::Session;
+use crate::status;
+
+/// How often the model's state is looked at while it loads; never otherwise.
+const LOADING_POLL: Duration = Duration::from_millis(100);
+
+/// Handles events in the order they were sent until the client is gone.
+pub(crate) fn run(mut session: Session, events: &Receiver<Event>) {
+    while let Some(event) = next(&mut session, events) {
+        if let Event::End(reply) = event {
+            handlers::cancel_all(&mut session);
+            let _ = reply.send(session.shutdown_received);
+            return;
+        }
+        let changed_document = event.changed_document();
+        let handled = catch_unwind(AssertUnwindSafe(|| handle(&mut session, event)));
+        if handled.is_err() {
+            tracing::error!("a handler panicked; the session goes on");
+            // A half-applied change would make every later answer wrong; a document that is not open makes them empty.
+            if let Some(id) = changed_document {
+                let _ = session.workspace.close(&id);
+            }
+        }
+    }
+}
+
+fn next(session: &mut Session, events: &Receiver<Event>) -> Option<Event> {
+    loop {
+        // Asked before the client is told, so that it is told of a state that lasts.
+        let is_settled = status::is_settled(session);
+        status::tell(session);
+        if is_settled {
+            return events.recv().ok();
+        }
+        match events.recv_timeout(LOADING_POLL) {
+            Ok(event) => return Some(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+fn handle(session: &mut Session, event: Event) {
+    match event {
+        Event::Initialize(request) => initialize::handle(session, *request),
+        Event::Initialized(request) => initialized::handle(session, request),
+        Event::Shutdown(request) => {
+            session.shutdown_received = true;
+            handlers::cancel_all(session);
+            let _ = request.reply.send(());
+        }
+        Event::DidOpen(params) => did_open::handle(session, params),
+        Event::DidChange(params) => did_change::handle(session, params),
+        Event::DidClose(params) => did_close::handle(session, &params),
+        Event::InlineCompletion(request) => inline_completion::handle(session, request),
+        Event::Completion(request) => completion::handle(session, request),
+        Event::DocumentState(request) => document_state::handle(session, request),
+        Event::Explain(request) => explain::handle(session, request),
+        Event::Finished(number, completion) => handlers::finish(session, number, completion),
+        Event::End(_) => {}
+    }
+}
