@@ -1,0 +1,131 @@
+//! Suggestions: their shape, and that both ways to ask give the same.
+
+use serde_json::{Value, json};
+use test_support::fixture::{Units, line_and_column};
+
+use crate::harness::{Session, builder, builder_in, document, talkative_model};
+
+fn offset(text: &str, position: &Value, units: Units) -> usize {
+    let at = (
+        position["line"].as_u64().unwrap() as usize,
+        position["character"].as_u64().unwrap() as usize,
+    );
+    (0..=text.len())
+        .filter(|&offset| text.is_char_boundary(offset))
+        .find(|&offset| line_and_column(text, offset, units) == at)
+        .unwrap_or_else(|| panic!("no character at {position}"))
+}
+
+/// `text` with one edit done as a client does it; the range must be on one line.
+fn apply(text: &str, range: &Value, inserted: &Value, units: Units) -> String {
+    assert_eq!(range["start"]["line"], range["end"]["line"], "{range}");
+    let range = offset(text, &range["start"], units)..offset(text, &range["end"], units);
+    let mut text = text.to_owned();
+    text.replace_range(range, inserted.as_str().unwrap());
+    text
+}
+
+#[tokio::test]
+async fn both_ways_to_ask_suggest_the_same() {
+    let document = document();
+    let model = talkative_model().await;
+    for units in Units::ALL {
+        let builder = builder_in(units).capability(
+            "/textDocument/completion/completionItem/documentationFormat",
+            json!(["markdown"]),
+        );
+        let mut session =
+            Session::start_with(builder.file(&document.uri, "rust", &document.text), model).await;
+        let caret = document.caret(units);
+
+        let id = session.inline_completion(&document.uri, caret, 2).await;
+        let inline = session.answer(id).await.unwrap()["items"][0].clone();
+        let id = session.completion(&document.uri, caret).await;
+        let list = session.answer(id).await.unwrap();
+        let explained = session.explain(&document.uri, caret).await;
+        session.finish().await;
+
+        assert_eq!(list["isIncomplete"], true);
+        let item = &list["items"][0];
+        let by_inline = apply(&document.text, &inline["range"], &inline["insertText"], units);
+        let by_item =
+            apply(&document.text, &item["textEdit"]["range"], &item["textEdit"]["newText"], units);
+        let suggestion = &explained["suggestion"];
+        assert_eq!(by_inline, by_item);
+        assert_eq!(
+            by_inline,
+            apply(&document.text, &suggestion["range"], &suggestion["text"], units)
+        );
+        assert_ne!(by_inline, document.text);
+
+        assert_eq!(inline["filterText"], inline["insertText"]);
+        assert!(inline["insertText"].as_str().unwrap().starts_with("let other = "), "{inline}");
+        assert_eq!((&item["sortText"], &item["insertTextFormat"]), (&json!("0"), &json!(1)));
+        assert!(item["label"].as_str().unwrap().chars().count() <= 60);
+        assert!(item["documentation"]["value"].as_str().unwrap().starts_with("```"), "{item}");
+        assert_eq!(suggestion["version"], 1);
+    }
+}
+
+#[tokio::test]
+async fn an_explanation_shows_prompt_and_timings() {
+    let document = document();
+    let model = talkative_model().await;
+    let mut session =
+        Session::start_with(builder().file(&document.uri, "rust", &document.text), model).await;
+    let explained = session.explain(&document.uri, document.caret(Units::Utf16)).await;
+    session.finish().await;
+    let keys: Vec<&str> = explained.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        ["pieces", "promptTokens", "raw", "reason", "stoppedBy", "suggestion", "timings"]
+    );
+    assert_eq!(explained["reason"], Value::Null);
+    for name in ["queuedMs", "prefillMs", "decodeMs"] {
+        assert!(0.0 <= explained["timings"][name].as_f64().unwrap(), "{name}");
+    }
+    let n_new = explained["promptTokens"]["new"].as_u64().unwrap();
+    let n_reused = explained["promptTokens"]["reused"].as_u64().unwrap();
+    let n_in_pieces: u64 = explained["pieces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|piece| piece["tokens"].as_u64().unwrap())
+        .sum();
+    assert!(0 < n_in_pieces && n_in_pieces <= n_new + n_reused, "{explained}");
+    let prefix = explained["pieces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|piece| piece["kind"] == "prefix")
+        .unwrap();
+    assert!(prefix["text"].as_str().unwrap().ends_with("let other = "), "{prefix}");
+}
+
+#[tokio::test]
+async fn a_selected_menu_item_is_extended_or_nothing_is_shown() {
+    let document = document();
+    let model = talkative_model().await;
+    let mut session =
+        Session::start_with(builder().file(&document.uri, "rust", &document.text), model).await;
+    let (line, character) = document.caret(Units::Utf16);
+    let position = json!({"line": line, "character": character});
+    let mut ask = async |selected: &str| {
+        let params = json!({
+            "textDocument": {"uri": document.uri},
+            "position": position,
+            "context": {
+                "triggerKind": 2,
+                "selectedCompletionInfo": {"range": {"start": position, "end": position}, "text": selected},
+            },
+        });
+        session.ask("textDocument/inlineCompletion", params).await.unwrap()["items"].clone()
+    };
+    let items = ask("").await;
+    let text = items[0]["insertText"].as_str().unwrap().to_owned();
+    assert_eq!(items[0]["range"], json!({"start": position, "end": position}));
+    let first: String = text.chars().take(1).collect();
+    assert_eq!(ask(&first).await, items);
+    assert_eq!(ask("something else altogether").await, json!([]));
+    session.finish().await;
+}

@@ -1,0 +1,203 @@
+//! Starts servers for tests and keeps their engines busy where a test needs that.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use assist::Assistant;
+use engine::{Generation, Handle, Request, Sampling};
+use model::{LoadOptions, Plt};
+use serde_json::json;
+use server::{Ended, Options};
+use test_support::checkpoint::{END_OF_TEXT, TinyModel};
+use test_support::client::{Builder, Client};
+use test_support::fixture::{self, Fixture, Units};
+use tokenizer::Tokenizer;
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+
+/// Room for one burst, so that both sides make progress.
+const PIPE: usize = 1 << 16;
+
+pub(crate) type TestClient = Client<DuplexStream, DuplexStream>;
+
+/// A server at work and its only client.
+pub(crate) struct Session {
+    client: TestClient,
+    server: JoinHandle<Ended>,
+    pub(crate) engine: Handle,
+}
+
+impl Deref for Session {
+    type Target = TestClient;
+
+    fn deref(&self) -> &TestClient {
+        &self.client
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut TestClient {
+        &mut self.client
+    }
+}
+
+impl Session {
+    pub(crate) async fn start(builder: Builder) -> Self {
+        Self::start_with(builder, TinyModel::SMALL).await
+    }
+
+    pub(crate) async fn start_with(builder: Builder, model: TinyModel) -> Self {
+        let assistant = assistant(model);
+        let engine = assistant.engine().clone();
+        let (input, output, server) = spawn(assistant, Options { preload: false });
+        let session = Self { client: builder.start(input, output).await, server, engine };
+        // Until the weights are there, automatic requests are answered with that as the reason.
+        drop(session.hold_engine());
+        session
+    }
+
+    /// A session in which the client has said nothing yet.
+    pub(crate) fn silent() -> Self {
+        let assistant = assistant(TinyModel::SMALL);
+        let engine = assistant.engine().clone();
+        let (input, output, server) = spawn(assistant, Options { preload: false });
+        Self { client: Client::connect(input, output), server, engine }
+    }
+
+    /// Leaves politely; fails on unread messages.
+    pub(crate) async fn finish(self) {
+        self.client.finish().await;
+        assert_eq!(self.server.await.unwrap(), Ended { after_shutdown: true });
+    }
+
+    /// Closes the server's input; fails on unread messages.
+    pub(crate) async fn hang_up(self) -> Ended {
+        self.client.at_end().await;
+        self.server.await.unwrap()
+    }
+
+    /// Goes away without reading what is left.
+    pub(crate) async fn vanish(self) -> Ended {
+        drop(self.client);
+        self.server.await.unwrap()
+    }
+
+    /// Keeps the engine busy until the result is dropped, so that every completion waits.
+    pub(crate) fn hold_engine(&self) -> Generation {
+        let mut generation = self
+            .engine
+            .generate(Request {
+                tokens: vec![u32::from(b'a')],
+                max_tokens: usize::MAX,
+                sampling: Sampling::GREEDY,
+                stop_tokens: Vec::new(),
+                n_usable_tokens: END_OF_TEXT as usize,
+                cancel: engine::CancelFlag::default(),
+            })
+            .unwrap();
+        generation.next_token().expect("the held engine works");
+        generation
+    }
+}
+
+/// A context that no held engine comes to the end of.
+pub(crate) const LONG: TinyModel = TinyModel { n_context: 1 << 17, ..TinyModel::SMALL };
+
+pub(crate) fn builder() -> Builder {
+    Builder::default()
+}
+
+pub(crate) fn builder_in(units: Units) -> Builder {
+    builder().capability("/general/positionEncodings", json!([units.name()]))
+}
+
+/// An assistant over `model`; its weights are read at the first request, from files that are there until then.
+pub(crate) fn assistant(model: TinyModel) -> Assistant {
+    let directory = tempfile::tempdir().unwrap();
+    model.write(directory.path());
+    let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();
+    let engine =
+        Handle::spawn(move || Plt::from_directory(directory.path(), LoadOptions::default()));
+    assistant_over(engine, tokenizer)
+}
+
+/// An assistant whose weights cannot be read.
+pub(crate) fn broken_assistant() -> Assistant {
+    let directory = tempfile::tempdir().unwrap();
+    TinyModel::SMALL.write(directory.path());
+    let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();
+    std::fs::write(directory.path().join("model.safetensors"), b"not weights").unwrap();
+    let engine =
+        Handle::spawn(move || Plt::from_directory(directory.path(), LoadOptions::default()));
+    assistant_over(engine, tokenizer)
+}
+
+fn assistant_over(engine: Handle, tokenizer: Tokenizer) -> Assistant {
+    let config = assist::Config { max_tokens: 24, n_prompt: 512, sampling: Sampling::GREEDY };
+    Assistant::new(engine, Arc::new(tokenizer), vec![END_OF_TEXT], config)
+}
+
+/// Starts a server; gives the client's ends of its output and input.
+pub(crate) fn spawn(
+    assistant: Assistant,
+    options: Options,
+) -> (DuplexStream, DuplexStream, JoinHandle<Ended>) {
+    let (client_writes, server_reads) = tokio::io::duplex(PIPE);
+    let (server_writes, client_reads) = tokio::io::duplex(PIPE);
+    let server = tokio::spawn(async move {
+        server::serve(server_reads, server_writes, assistant, options)
+            .await
+            .expect("a session thread")
+    });
+    (client_reads, client_writes, server)
+}
+
+/// One file with a caret.
+pub(crate) struct Document {
+    pub(crate) uri: String,
+    pub(crate) text: String,
+    caret: usize,
+}
+
+impl Document {
+    #[track_caller]
+    pub(crate) fn parse(raw: &str) -> Self {
+        let fixture = Fixture::parse(raw);
+        let (file, caret) = fixture.caret();
+        Self { uri: format!("file://{}", file.path), text: file.text.clone(), caret }
+    }
+
+    pub(crate) fn caret(&self, units: Units) -> (usize, usize) {
+        fixture::line_and_column(&self.text, self.caret, units)
+    }
+}
+
+/// Where something may be suggested: after `=`, nothing behind it on the line.
+pub(crate) fn document() -> Document {
+    Document::parse(
+        "
+        //- /project/src/main.rs
+        // größe 𝄞
+        fn main() {
+            let größe = 𝄞(1);
+            let other = $0
+        }
+        ",
+    )
+}
+
+/// A model that suggests something at the caret of [`document`]. Most random ones do; which does not matter.
+pub(crate) async fn talkative_model() -> TinyModel {
+    let document = document();
+    for seed in 0..64 {
+        let model = TinyModel { seed, ..LONG };
+        let mut session =
+            Session::start_with(builder().file(&document.uri, "rust", &document.text), model).await;
+        let explanation = session.explain(&document.uri, document.caret(Units::Utf16)).await;
+        session.finish().await;
+        if explanation["suggestion"].is_object() {
+            return model;
+        }
+    }
+    panic!("no random model suggests anything");
+}
