@@ -52,14 +52,22 @@ async fn a_burst_of_changes_keeps_its_order_while_the_model_is_busy() {
 #[tokio::test]
 async fn a_cancelled_request_is_answered_once_and_at_once() {
     let document = document();
-    let mut session = start(&document).await;
+    let model = talkative_model().await;
+    let builder = builder().file(&document.uri, "rust", &document.text);
+    let mut session = Session::start_with(builder, model).await;
     let held = session.hold_engine();
     let caret = document.caret(Units::Utf16);
-    let explain = json!({"textDocument": {"uri": document.uri}, "position": {"line": caret.0, "character": caret.1}});
+    let explain = |(line, character)| {
+        json!({
+            "textDocument": {"uri": document.uri},
+            "position": {"line": line, "character": character},
+            "triggerKind": 1,
+        })
+    };
     let requests = [
         session.inline_completion(&document.uri, caret, 1).await,
         session.completion(&document.uri, caret).await,
-        session.request("dacapo/explain", explain).await,
+        session.request("dacapo/explain", explain(caret)).await,
     ];
     for id in requests {
         session.cancel(id).await;
@@ -68,7 +76,11 @@ async fn a_cancelled_request_is_answered_once_and_at_once() {
     }
     drop(held);
     // The engine serves in order: when this is answered, the cancelled ones have been dealt with.
-    session.explain(&document.uri, caret).await;
+    session.ask("dacapo/explain", explain((1, 0))).await.unwrap();
+    // Had the model worked on for one of them, its suggestion would be remembered.
+    let explained = session.ask("dacapo/explain", explain(caret)).await.unwrap();
+    assert!(explained["suggestion"].is_object(), "{explained}");
+    assert_ne!(explained["stoppedBy"], "memo");
     session.finish().await;
 }
 
