@@ -1,5 +1,6 @@
 //! Runs programs: where they run, how long they may take, and what a failure says.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::thread;
@@ -75,16 +76,21 @@ fn judge(words: &str, status: ExitStatus) -> Result<()> {
     Ok(())
 }
 
-/// The command as a person would type it, with paths below the workspace's folder made short.
+/// The command as a person would type it, from the workspace's folder.
 fn words(command: &Command) -> String {
-    let root = root();
-    let mut words = Vec::new();
-    for word in std::iter::once(command.get_program()).chain(command.get_args()) {
-        let path = Path::new(word);
-        let short = path.strip_prefix(&root).unwrap_or(path);
-        words.push(short.display().to_string());
-    }
+    let program = Path::new(command.get_program());
+    let mut words = vec![match (program.strip_prefix(root()), program.file_name()) {
+        (Err(_), Some(name)) => name.to_string_lossy().into_owned(),
+        _ => short(program.as_os_str()),
+    }];
+    words.extend(command.get_args().map(short));
     words.join(" ")
+}
+
+/// Paths below the workspace's folder start there.
+fn short(word: &OsStr) -> String {
+    let path = Path::new(word);
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 #[cfg(test)]
@@ -114,6 +120,11 @@ mod tests {
     fn a_program_past_its_limit_is_stopped() {
         let error = run(program("sleep").arg("600"), Duration::ZERO).unwrap_err();
         assert_eq!(error.to_string(), "`sleep 600` was stopped after 0 s");
+    }
+
+    #[test]
+    fn programs_from_elsewhere_go_by_their_name() {
+        assert_eq!(words(program("/usr/bin/cargo").args(["fmt", "/etc"])), "cargo fmt /etc");
     }
 
     #[test]
