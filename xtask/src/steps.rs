@@ -49,8 +49,9 @@ fn unit() -> Result<()> {
     run(cargo(verb).args(["--workspace", "--locked"]), LONG)
 }
 
+/// The whole workspace, since naming one package would choose other features of its dependencies and build them again.
 fn build() -> Result<()> {
-    run(&mut cargo(&["build", "--package", "cli", "--locked"]), LONG)
+    run(&mut cargo(&["build", "--workspace", "--bins", "--locked"]), LONG)
 }
 
 fn parity() -> Result<()> {
