@@ -1,7 +1,7 @@
 """Compares `dacapo model logits` with the reference on fresh random checkpoints.
 
-`python check_cli.py --dacapo PATH [--seed N] [--modes sequential,fused,chunked:7] [--dtypes f32,f64]` prints a table
-and exits with 1 if a row of logits is off. Mode `tail` is understood too; it is asked for the last position only.
+`python check_cli.py --dacapo PATH [--seed N] [--modes sequential,fused,tail,chunked:7] [--dtypes f32,f64]` prints a table
+and exits with 1 if a row of logits is off. Mode `tail` is asked for the last position only.
 """
 
 import argparse
@@ -28,6 +28,8 @@ MODELS: list[tuple[str, dict[str, Any], int, str, int]] = [
     ("R=2 MHA W=1 bf16", {"plt_window_size": [1, 0], "num_key_value_heads": 4}, 14, "BF16", 1),
     ("R=2 GQA W=64 bf16", {"plt_window_size": [64, 0], "hidden_size": 48, "intermediate_size": 64}, 90, "BF16", 3),
     ("R=3 GQA W=5 L=3", {"plt_num_loops": 3, "num_hidden_layers": 3}, 60, "F32", 1),
+    # Long enough that later loops skip the beginning.
+    ("R=3 GQA W=5 long", {"plt_num_loops": 3}, 220, "F32", 1),
     ("R=3 wide heads f16", {"plt_num_loops": 3, "head_dim": 16, "plt_normalize_per_loop": False}, 20, "F16", 1),
 ]
 
@@ -63,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dacapo", required=True, help="path of the binary")
     parser.add_argument("--seed", type=int, default=None, help="drawn afresh if absent, and printed")
-    parser.add_argument("--modes", default="sequential,fused,chunked:1,chunked:7", help="comma-separated")
+    parser.add_argument("--modes", default="sequential,fused,tail,chunked:1,chunked:7", help="comma-separated")
     parser.add_argument("--dtypes", default="f32,f64", help="comma-separated")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(2**31)

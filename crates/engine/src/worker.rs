@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use model::Plt;
 
 use crate::sampler::Sampler;
-use crate::sequence::{Prefilled, Sequence};
+use crate::sequence::Sequence;
 use crate::{CancelFlag, Error, Finish, ModelInfo, Outcome, Request, Status};
 
 pub(crate) enum Command {
@@ -196,15 +196,9 @@ fn generate(
     };
     let prefilled = sequence.prefill(model, &request.tokens, || job.is_cancelled())?;
     outcome.prefill = started.elapsed();
-    let mut logits = match prefilled {
-        Prefilled::Logits { logits, n_reused } => {
-            outcome.n_reused = n_reused;
-            logits
-        }
-        Prefilled::Cancelled { n_reused } => {
-            outcome.n_reused = n_reused;
-            return Ok((outcome, sequence));
-        }
+    outcome.n_reused = prefilled.n_reused;
+    let Some(mut logits) = prefilled.logits else {
+        return Ok((outcome, sequence));
     };
     let decoding = Instant::now();
     let mut sampler = Sampler::new(request.sampling, request.n_usable_tokens);

@@ -1,7 +1,6 @@
 //! What a sequence leaves behind: K/V per loop and layer, and the state that each loop hands to the next.
 //!
-//! Nothing in it depends on later tokens, so a cache is truncated by shortening it: the next token reads
-//! position `len - 1` of every part, and all of those are kept (docs/kv-cache.md).
+//! Nothing in it depends on later tokens, so a cache is truncated by shortening it (docs/kv-cache.md).
 
 use candle_core::{DType, Device, Tensor};
 
@@ -11,17 +10,40 @@ use crate::config::Config;
 /// Positions added at a time; growth doubles, so a long sequence copies each entry about once.
 const MIN_CAPACITY: usize = 128;
 
-/// Per-sequence state; positions `0..len` are valid.
+/// Per-sequence state. Loop 0's part is valid at positions `0..len`; those of later loops as their spans say.
 #[derive(Debug)]
 pub struct Cache {
     /// `[loop][layer]`; loop 0's is the global K/V that every loop attends to.
     kv: Vec<Vec<KeyValue>>,
     /// `[loop]` without the last: what the loop handed on, [capacity, hidden].
     carried: Vec<Tensor>,
-    len: usize,
+    /// `[loop - 1]`: how far the loops after the first have come.
+    spans: Vec<Span>,
+    tokens: Vec<u32>,
+    /// What the last loop made of the last token, [1, hidden], if nothing came after.
+    output: Option<Tensor>,
     capacity: usize,
     max_positions: usize,
     dtype: DType,
+}
+
+/// How far a loop after the first has come: it can go on, exactly, from any position in `from..=to`.
+///
+/// Below `from` its K/V and hand-ons are not there or not complete, as the beginning of a long text is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+impl Span {
+    /// The same after the text was cut to `len` tokens; what cannot go on from there begins anew.
+    pub(crate) fn cut(self, len: usize) -> Self {
+        match self.from <= len {
+            true => Self { from: self.from, to: self.to.min(len) },
+            false => Self::default(),
+        }
+    }
 }
 
 /// Keys (after rotary embedding) and values of one loop and layer, each [kv_heads, capacity, head_dim].
@@ -64,26 +86,47 @@ impl Cache {
         for _ in 1..config.n_loops {
             carried.push(poisoned((capacity, config.hidden_size), dtype)?);
         }
-        Ok(Self { kv, carried, len: 0, capacity, max_positions: config.max_positions, dtype })
+        Ok(Self {
+            kv,
+            carried,
+            spans: vec![Span::default(); config.n_loops - 1],
+            tokens: Vec::new(),
+            output: None,
+            capacity,
+            max_positions: config.max_positions,
+            dtype,
+        })
+    }
+
+    /// What is held, token by token.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
     }
 
     /// Tokens held.
     pub fn len(&self) -> usize {
-        self.len
+        self.tokens.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.tokens.is_empty()
     }
 
     /// Keeps the first `len` tokens; exact, since no kept entry has seen a later token.
     pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        if self.len() <= len {
+            return;
+        }
+        self.tokens.truncate(len);
+        self.output = None;
+        for span in &mut self.spans {
+            *span = span.cut(len);
+        }
     }
 
     /// Makes room for `n` more tokens.
     pub(crate) fn reserve(&mut self, n: usize) -> Result<(), Error> {
-        let needed = self.len + n;
+        let needed = self.len() + n;
         if self.max_positions < needed {
             return Err(Error::ContextFull { position: needed - 1, n_context: self.max_positions });
         }
@@ -106,24 +149,57 @@ impl Cache {
         &self.kv[loop_idx][layer_idx]
     }
 
-    /// What loop `loop_idx` handed on at the last token, [1, hidden]; zeros before the first.
-    pub(crate) fn last_carried(&self, loop_idx: usize) -> Result<Tensor, Error> {
+    /// What loop `loop_idx` handed on at the tokens before positions `start..start + n`, [n, hidden]; zeros before the first.
+    pub(crate) fn carried_before(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        n: usize,
+    ) -> Result<Tensor, Error> {
         let carried = &self.carried[loop_idx];
-        match self.len.checked_sub(1) {
-            Some(last) => Ok(carried.narrow(0, last, 1)?),
-            None => Ok(Tensor::zeros((1, carried.dim(1)?), self.dtype, &Device::Cpu)?),
+        if let Some(before) = start.checked_sub(1) {
+            return Ok(carried.narrow(0, before, n)?);
         }
+        let zeros = Tensor::zeros((1, carried.dim(1)?), self.dtype, &Device::Cpu)?;
+        Ok(Tensor::cat(&[zeros, carried.narrow(0, 0, n - 1)?], 0)?)
     }
 
-    /// Keeps what loop `loop_idx` handed on for the tokens that come after `len`, [tokens, hidden].
-    pub(crate) fn write_carried(&self, loop_idx: usize, states: &Tensor) -> Result<(), Error> {
-        self.carried[loop_idx].slice_set(&states.contiguous()?, 0, self.len)?;
+    /// Keeps what loop `loop_idx` hands on at positions `start..`, [tokens, hidden].
+    pub(crate) fn write_carried(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        states: &Tensor,
+    ) -> Result<(), Error> {
+        self.carried[loop_idx].slice_set(&states.contiguous()?, 0, start)?;
         Ok(())
     }
 
-    /// Counts `n` tokens as held, once every part of them was written.
-    pub(crate) fn advance(&mut self, n: usize) {
-        self.len += n;
+    /// Counts `tokens` as held, once loop 0's part of them was written.
+    pub(crate) fn advance(&mut self, tokens: &[u32]) {
+        self.tokens.extend_from_slice(tokens);
+        self.output = None;
+    }
+
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    pub(crate) fn set_span(&mut self, loop_idx: usize, span: Span) {
+        self.spans[loop_idx - 1] = span;
+    }
+
+    /// Every loop has come to the end.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.spans.iter().all(|span| span.to == self.len())
+    }
+
+    pub(crate) fn output(&self) -> Option<&Tensor> {
+        self.output.as_ref()
+    }
+
+    pub(crate) fn set_output(&mut self, output: Tensor) {
+        self.output = Some(output);
     }
 }
 

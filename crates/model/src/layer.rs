@@ -131,12 +131,6 @@ impl Pass {
         let local_mask = mask(rows.first_local_key(config), Some(config.window))?;
         Ok(Self { rows, rope, global_mask, local_mask })
     }
-
-    /// The same tokens in another loop.
-    pub(crate) fn with_loop(mut self, loop_idx: usize) -> Self {
-        self.rows.loops = loop_idx..loop_idx + 1;
-        self
-    }
 }
 
 #[derive(Debug)]
@@ -199,6 +193,30 @@ impl Layer {
         config: &Config,
         cache: &Cache,
     ) -> Result<Tensor, Error> {
+        let n_rows = x.dim(0)?;
+        let queries = self.project(x, pass, layer_idx, config, cache)?;
+        let attended = self.attend(x, &queries, pass, layer_idx, config, cache)?;
+        let x = (x + self.output.forward(&attended.reshape((n_rows, ()))?)?)?;
+
+        let gate_up = self.gate_up.forward(&self.post_attention_norm.forward(&x)?)?;
+        // A strided operand would put the activation on the slow path.
+        let gate = gate_up.narrow(1, 0, config.intermediate_size)?.contiguous()?;
+        let up =
+            gate_up.narrow(1, config.intermediate_size, config.intermediate_size)?.contiguous()?;
+        Ok((&x + self.down.forward(&(silu(&gate)? * up)?)?)?)
+    }
+
+    /// Queries of the rows, [rows, heads, head_dim]; writes their K/V into the cache.
+    ///
+    /// Where a row goes no further than this layer, this is all that is wanted of it.
+    pub(crate) fn project(
+        &self,
+        x: &Tensor,
+        pass: &Pass,
+        layer_idx: usize,
+        config: &Config,
+        cache: &Cache,
+    ) -> Result<Tensor, Error> {
         let Pass { rows, rope, .. } = pass;
         let n_rows = x.dim(0)?;
         let qkv = self.qkv.forward(&self.input_norm.forward(x)?)?.reshape((
@@ -217,16 +235,7 @@ impl Layer {
                 &values.narrow(0, first, rows.n_tokens)?,
             )?;
         }
-
-        let attended = self.attend(x, &queries, pass, layer_idx, config, cache)?;
-        let x = (x + self.output.forward(&attended.reshape((n_rows, ()))?)?)?;
-
-        let gate_up = self.gate_up.forward(&self.post_attention_norm.forward(&x)?)?;
-        // A strided operand would put the activation on the slow path.
-        let gate = gate_up.narrow(1, 0, config.intermediate_size)?.contiguous()?;
-        let up =
-            gate_up.narrow(1, config.intermediate_size, config.intermediate_size)?.contiguous()?;
-        Ok((&x + self.down.forward(&(silu(&gate)? * up)?)?)?)
+        Ok(queries)
     }
 
     fn attend(

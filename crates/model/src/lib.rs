@@ -17,10 +17,15 @@ mod attention;
 
 mod layer;
 
+mod schedule;
+
 mod plt;
+
+mod forward;
 
 pub use crate::cache::Cache;
 pub use crate::config::Config;
 pub use crate::error::Error;
-pub use crate::plt::{DType, LoadOptions, Logits, Plt, Readout};
+pub use crate::forward::Logits;
+pub use crate::plt::{DType, LoadOptions, Plt};
 pub use crate::weights::{TensorSummary, Weights};

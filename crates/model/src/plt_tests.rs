@@ -71,7 +71,7 @@ fn check_rows(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: 
 }
 
 fn prefill_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
-    model.prefill(tokens, cache, Readout::All).unwrap().unwrap().to_f64().unwrap()
+    model.prefill_all(tokens, cache).unwrap().to_f64().unwrap()
 }
 
 fn decode_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
@@ -88,7 +88,8 @@ fn check_parity(dtype: DType, tolerance: f64) {
         let sequential = pick(prefill_all(&model, &fixture.tokens, &mut cache));
         check_rows(&fixture.name, &sequential, &fixture.expected.logits, tolerance);
         for loop_idx in 1..model.config().n_loops {
-            let carried = cache.last_carried(loop_idx - 1).unwrap();
+            let end = cache.len();
+            let carried = cache.carried_before(loop_idx - 1, end, 1).unwrap();
             let carried = carried.to_dtype(candle_core::DType::F64).unwrap().to_vec2().unwrap();
             check_rows(
                 &fixture.name,
@@ -163,7 +164,7 @@ proptest! {
         let mut cache = model.new_cache().unwrap();
         let (prompt, rest) = text.split_at(n_prompt.min(text.len()));
         if !prompt.is_empty() {
-            model.prefill(prompt, &mut cache, Readout::None).unwrap();
+            model.prefill(prompt, &mut cache).unwrap();
         }
         let decoded = decode_all(model, rest, &mut cache);
         check_rows("fused", &decoded, &whole[prompt.len()..], EXACT);
@@ -189,6 +190,94 @@ proptest! {
     }
 }
 
+/// Something that a caller does to a sequence.
+#[derive(Debug, Clone)]
+enum Step {
+    Extend(Vec<u32>),
+    /// Reads the last logits with this slack, giving up after so many chunks.
+    Settle {
+        slack: usize,
+        patience: usize,
+    },
+    Decode(u32),
+    PrefillAll(Vec<u32>),
+    /// Keeps this share of the text, in percent.
+    Truncate(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let tokens = |max| proptest::collection::vec(0..48u32, 1..max);
+    prop_oneof![
+        3 => tokens(40).prop_map(Step::Extend),
+        3 => (0..8usize, prop_oneof![Just(usize::MAX), 0..6usize])
+            .prop_map(|(slack, patience)| Step::Settle { slack, patience }),
+        2 => (0..48u32).prop_map(Step::Decode),
+        1 => tokens(8).prop_map(Step::PrefillAll),
+        2 => (50..101usize).prop_map(Step::Truncate),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Skipping what later loops do not need changes nothing, whatever came before.
+    #[test]
+    fn loops_over_a_tail_equal_loops_over_everything(
+        model_idx in 0..FIXTURES.len(),
+        steps in proptest::collection::vec(step(), 1..10),
+    ) {
+        let model = &MODELS[model_idx].1;
+        let mut cache = model.new_cache().unwrap();
+        for step in steps {
+            let n_new = match &step {
+                Step::Extend(tokens) | Step::PrefillAll(tokens) => tokens.len(),
+                _ => 1,
+            };
+            if model.config().max_positions < cache.len() + n_new {
+                continue;
+            }
+            match step {
+                Step::Extend(tokens) => model.extend(&tokens, &mut cache).unwrap(),
+                Step::Decode(token) => drop(model.decode(token, &mut cache).unwrap()),
+                Step::PrefillAll(tokens) => drop(model.prefill_all(&tokens, &mut cache).unwrap()),
+                Step::Truncate(percent) => cache.truncate(cache.len() * percent / 100),
+                Step::Settle { slack, mut patience } => {
+                    let stopped = model.settle_with(slack, &mut cache, || {
+                        patience = patience.saturating_sub(1);
+                        patience != 0
+                    });
+                    prop_assert!(cache.is_empty() == stopped.is_err());
+                }
+            }
+        }
+        if cache.is_empty() {
+            return Ok(());
+        }
+        let text = cache.tokens().to_vec();
+        let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+        let fresh = prefill_all(model, &text, &mut model.new_cache().unwrap());
+        check_rows("settled", &found, &fresh[text.len() - 1..], EXACT);
+        let next = decode_all(model, &[3], &mut cache);
+        let mut longer = text.clone();
+        longer.push(3);
+        let fresh = prefill_all(model, &longer, &mut model.new_cache().unwrap());
+        check_rows("decoded", &next, &fresh[text.len()..], EXACT);
+    }
+}
+
+#[test]
+fn a_tail_skips_the_beginning_of_a_long_text() {
+    let model = baseline();
+    let mut cache = model.new_cache().unwrap();
+    let text: Vec<u32> = (0..100).map(|i| i * 11 % 48).collect();
+    model.extend(&text, &mut cache).unwrap();
+    let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+    // Two layers and a window of five: eleven tokens, of which the last alone goes through both layers.
+    assert_eq!(cache.spans(), [crate::cache::Span { from: 99, to: 100 }]);
+    let fresh = prefill_all(model, &text, &mut model.new_cache().unwrap());
+    check_rows("tail", &found, &fresh[99..], EXACT);
+}
+
 fn baseline() -> &'static Plt {
     let found = MODELS.iter().find(|(fixture, _)| fixture.name == "r2-gqa-w5");
     &found.expect("the baseline fixture is there").1
@@ -207,10 +296,10 @@ fn growth_keeps_what_was_written() {
 fn a_failed_call_leaves_the_cache_as_it_was() {
     let model = baseline();
     let mut cache = model.new_cache().unwrap();
-    model.prefill(&[1, 2, 3], &mut cache, Readout::None).unwrap();
-    let error = model.prefill(&[4, 48], &mut cache, Readout::Last).unwrap_err().to_string();
+    model.prefill(&[1, 2, 3], &mut cache).unwrap();
+    let error = model.prefill(&[4, 48], &mut cache).unwrap_err().to_string();
     assert_eq!(error, "token 48 is outside of the vocabulary of 48");
-    assert!(matches!(model.prefill(&[], &mut cache, Readout::Last), Err(Error::NoTokens)));
+    assert!(matches!(model.prefill(&[], &mut cache), Err(Error::NoTokens)));
     assert_eq!(cache.len(), 3);
     let resumed = decode_all(model, &[4], &mut cache);
     let fresh = prefill_all(model, &[1, 2, 3, 4], &mut model.new_cache().unwrap());
@@ -222,7 +311,7 @@ fn the_context_is_bounded() {
     let model = baseline();
     let mut cache = model.new_cache().unwrap();
     let too_long = vec![1; model.config().max_positions + 1];
-    let error = model.prefill(&too_long, &mut cache, Readout::None).unwrap_err();
+    let error = model.prefill(&too_long, &mut cache).unwrap_err();
     assert!(matches!(error, Error::ContextFull { .. }), "{error}");
     assert!(cache.is_empty());
 }
@@ -231,7 +320,8 @@ fn the_context_is_bounded() {
 fn unwritten_positions_are_poison() {
     let model = baseline();
     let mut cache = model.new_cache().unwrap();
-    cache.advance(1);
+    cache.advance(&[1]);
+    cache.set_span(1, crate::cache::Span { from: 0, to: 1 });
     let logits = model.decode(1, &mut cache).unwrap().last().unwrap();
     assert!(logits.iter().all(|logit| logit.is_nan()));
 }

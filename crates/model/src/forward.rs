@@ -1,0 +1,291 @@
+//! The forward pass: loop 0 over new tokens, later loops as far as they are needed, all loops of one token at once.
+
+use candle_core::Tensor;
+
+use crate::Error;
+use crate::cache::{Cache, Span};
+use crate::layer::{Pass, Rows};
+use crate::plt::Plt;
+use crate::schedule::{Run, Shape, plan};
+
+/// Rows that go through the layers at a time where nothing else decides: bounds the memory of attention scores.
+const CHUNK: usize = 128;
+
+/// Tokens that a caller may cut off a long text before its later loops have to run over a tail again.
+const SLACK: usize = 64;
+
+/// Unnormalised log probabilities of the next token, [rows, vocab].
+#[derive(Debug, Clone)]
+pub struct Logits {
+    rows: Tensor,
+}
+
+impl Logits {
+    /// The last row.
+    pub fn last(&self) -> Result<Vec<f32>, Error> {
+        let last = self.rows.dim(0)? - 1;
+        Ok(self.rows.get(last)?.to_dtype(candle_core::DType::F32)?.to_vec1()?)
+    }
+
+    /// Every row, without loss.
+    pub fn to_f64(&self) -> Result<Vec<Vec<f64>>, Error> {
+        Ok(self.rows.to_dtype(candle_core::DType::F64)?.to_vec2()?)
+    }
+}
+
+impl Plt {
+    /// Appends tokens to the sequence and runs the first loop over them; later loops wait until their output is read.
+    ///
+    /// Any division of a text into chunks gives the same result. When it fails, the sequence is as it was before.
+    pub fn extend(&self, tokens: &[u32], cache: &mut Cache) -> Result<(), Error> {
+        self.run_first_loop(tokens, cache).map(drop)
+    }
+
+    /// Logits after the last token: runs the later loops over as much of the text as these depend on.
+    ///
+    /// `keep_going` is asked between chunks; where it says no, the answer is `None` and the first loop's work stays.
+    pub fn settle(
+        &self,
+        cache: &mut Cache,
+        keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Logits>, Error> {
+        self.settle_with(SLACK, cache, keep_going)
+    }
+
+    /// Appends tokens and returns the logits after the last.
+    pub fn prefill(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
+        self.extend(tokens, cache)?;
+        self.settle(cache, || true)?.ok_or(Error::NoTokens)
+    }
+
+    /// Appends tokens and returns the logits after each of them, with every loop run over all of them.
+    pub fn prefill_all(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
+        if !cache.is_settled() {
+            self.settle(cache, || true)?;
+        }
+        let start = cache.len();
+        let mut states = self.run_first_loop(tokens, cache)?;
+        for loop_idx in 1..self.config.n_loops {
+            states = self.run_chunk(loop_idx, start, cache.len(), self.layers.len(), cache)?;
+            let from = cache.spans()[loop_idx - 1].from;
+            cache.set_span(loop_idx, Span { from, to: cache.len() });
+        }
+        self.read_out(&states)
+    }
+
+    /// Appends one token with all loops in a single pass over the weights.
+    ///
+    /// Loop r's row needs only what loop r - 1 made of the token before, so the rows do not wait for one another.
+    pub fn decode(&self, token: u32, cache: &mut Cache) -> Result<Logits, Error> {
+        if !cache.is_settled() {
+            self.settle(cache, || true)?;
+        }
+        let start = cache.len();
+        let embedded = self.embed(&[token])?;
+        cache.reserve(1)?;
+        let mut inputs = vec![embedded.clone()];
+        for loop_idx in 1..self.config.n_loops {
+            let before = cache.carried_before(loop_idx - 1, start, 1)?;
+            inputs.push(self.loop_input(&embedded, &before)?);
+        }
+        let rows = Rows { loops: 0..self.config.n_loops, n_tokens: 1, start };
+        let pass = Pass::new(rows, &self.config, self.dtype)?;
+        let mut states = Tensor::cat(&inputs, 0)?;
+        for (layer_idx, layer) in self.layers.iter().enumerate() {
+            states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
+        }
+        let last = self.config.n_loops - 1;
+        for loop_idx in 0..last {
+            cache.write_carried(
+                loop_idx,
+                start,
+                &self.hand_on(&states.narrow(0, loop_idx, 1)?)?,
+            )?;
+        }
+        cache.advance(&[token]);
+        for loop_idx in 1..self.config.n_loops {
+            let from = cache.spans()[loop_idx - 1].from;
+            cache.set_span(loop_idx, Span { from, to: cache.len() });
+        }
+        self.read_out(&states.narrow(0, last, 1)?)
+    }
+
+    pub(crate) fn settle_with(
+        &self,
+        slack: usize,
+        cache: &mut Cache,
+        mut keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Logits>, Error> {
+        if cache.is_settled() && cache.output().is_none() {
+            // The loops have run but their output was not kept: the last token runs again.
+            let Some(&last) = cache.tokens().last() else { return Err(Error::NoTokens) };
+            cache.truncate(cache.len() - 1);
+            self.extend(&[last], cache)?;
+        }
+        let shape = Shape { n_layers: self.layers.len(), window: self.config.window, slack };
+        let runs = plan(shape, cache.spans(), cache.len());
+        for (loop_idx, run) in (1..).zip(runs) {
+            let done = match run {
+                Run::Full { from } => self.run_on(loop_idx, from, cache, &mut keep_going)?,
+                Run::Tail { from } => {
+                    self.run_tail(loop_idx, from, shape, cache, &mut keep_going)?
+                }
+            };
+            if !done {
+                return Ok(None);
+            }
+        }
+        cache.output().map(|output| self.read_out(output)).transpose()
+    }
+
+    /// Loop 0 over new tokens; returns its states, [tokens, hidden].
+    fn run_first_loop(&self, tokens: &[u32], cache: &mut Cache) -> Result<Tensor, Error> {
+        let embedded = self.embed(tokens)?;
+        cache.reserve(tokens.len())?;
+        let states = self.run(0, embedded, cache.len(), self.layers.len(), cache)?;
+        cache.advance(tokens);
+        self.keep_output(0, &states, cache)?;
+        Ok(states)
+    }
+
+    /// A later loop through all layers from `start` to the end; `false` when it was stopped on the way.
+    fn run_on(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        cache: &mut Cache,
+        keep_going: &mut impl FnMut() -> bool,
+    ) -> Result<bool, Error> {
+        let from = if start == 0 { 0 } else { cache.spans()[loop_idx - 1].from };
+        let mut position = start;
+        while position < cache.len() {
+            if !keep_going() {
+                return Ok(false);
+            }
+            let end = cache.len().min(position + CHUNK);
+            self.run_chunk(loop_idx, position, end, self.layers.len(), cache)?;
+            cache.set_span(loop_idx, Span { from, to: end });
+            position = end;
+        }
+        Ok(true)
+    }
+
+    /// A later loop over a tail, each W tokens one layer higher than the W before; `false` when it was stopped.
+    fn run_tail(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        shape: Shape,
+        cache: &mut Cache,
+        keep_going: &mut impl FnMut() -> bool,
+    ) -> Result<bool, Error> {
+        // Until the end is reached nothing of it can be gone on from.
+        cache.set_span(loop_idx, Span::default());
+        let whole_from = start + shape.reach();
+        let mut position = start;
+        while position < cache.len() {
+            if !keep_going() {
+                return Ok(false);
+            }
+            let is_climbing = position < whole_from;
+            let n_rows = if is_climbing { shape.window } else { CHUNK };
+            let end = cache.len().min(position + n_rows);
+            let n_layers =
+                if is_climbing { (position - start) / shape.window } else { shape.n_layers };
+            self.run_chunk(loop_idx, position, end, n_layers, cache)?;
+            position = end;
+        }
+        cache.set_span(loop_idx, Span { from: whole_from, to: cache.len() });
+        Ok(true)
+    }
+
+    /// Tokens `start..end`, which the first loop has seen, through the first `n_layers` layers of a later loop.
+    fn run_chunk(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        end: usize,
+        n_layers: usize,
+        cache: &mut Cache,
+    ) -> Result<Tensor, Error> {
+        let embedded = self.embed(&cache.tokens()[start..end])?;
+        let before = cache.carried_before(loop_idx - 1, start, end - start)?;
+        let states =
+            self.run(loop_idx, self.loop_input(&embedded, &before)?, start, n_layers, cache)?;
+        if n_layers == self.layers.len() && end == cache.len() {
+            self.keep_output(loop_idx, &states, cache)?;
+        }
+        Ok(states)
+    }
+
+    /// One loop of tokens from `start` on through the first `n_layers` layers, whose K/V and the next layer's are written.
+    ///
+    /// Where these are all layers, what the loop hands on is written too. Returns the states, [tokens, hidden].
+    fn run(
+        &self,
+        loop_idx: usize,
+        input: Tensor,
+        start: usize,
+        n_layers: usize,
+        cache: &Cache,
+    ) -> Result<Tensor, Error> {
+        let rows = Rows { loops: loop_idx..loop_idx + 1, n_tokens: input.dim(0)?, start };
+        let pass = Pass::new(rows, &self.config, self.dtype)?;
+        let mut states = input;
+        for (layer_idx, layer) in self.layers[..n_layers].iter().enumerate() {
+            states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
+        }
+        match self.layers.get(n_layers) {
+            Some(layer) => {
+                layer.project(&states, &pass, n_layers, &self.config, cache)?;
+            }
+            None if loop_idx + 1 < self.config.n_loops => {
+                cache.write_carried(loop_idx, start, &self.hand_on(&states)?)?;
+            }
+            None => {}
+        }
+        Ok(states)
+    }
+
+    fn keep_output(
+        &self,
+        loop_idx: usize,
+        states: &Tensor,
+        cache: &mut Cache,
+    ) -> Result<(), Error> {
+        if loop_idx + 1 == self.config.n_loops {
+            cache.set_output(states.narrow(0, states.dim(0)? - 1, 1)?);
+        }
+        Ok(())
+    }
+
+    /// Token embeddings, [tokens, hidden].
+    fn embed(&self, tokens: &[u32]) -> Result<Tensor, Error> {
+        let vocab_size = self.config.vocab_size;
+        if tokens.is_empty() {
+            return Err(Error::NoTokens);
+        }
+        if let Some(&token) = tokens.iter().find(|token| vocab_size <= **token as usize) {
+            return Err(Error::Token { token, vocab_size });
+        }
+        let ids = Tensor::new(tokens, self.embeddings.device())?;
+        Ok(self.embeddings.index_select(&ids, 0)?)
+    }
+
+    /// Input of a loop after the first: emb_scale * embedding + hidden_scale * previous loop's state of the token before.
+    fn loop_input(&self, embedded: &Tensor, before: &Tensor) -> Result<Tensor, Error> {
+        Ok(((embedded * self.config.emb_scale)? + (before * self.config.hidden_scale)?)?)
+    }
+
+    /// What a loop passes to the next.
+    fn hand_on(&self, states: &Tensor) -> Result<Tensor, Error> {
+        match self.config.normalize_per_loop {
+            true => self.norm.forward(states),
+            false => Ok(states.clone()),
+        }
+    }
+
+    fn read_out(&self, states: &Tensor) -> Result<Logits, Error> {
+        Ok(Logits { rows: self.head.forward(&self.norm.forward(states)?)? })
+    }
+}
