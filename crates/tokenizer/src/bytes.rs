@@ -1,4 +1,4 @@
-//! The bytes behind every token id of a byte-level vocabulary.
+//! The bytes behind every token id of a vocabulary.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ pub(crate) fn check_supported(tokenizer: &tokenizers::Tokenizer) -> Result<(), S
 }
 
 /// No vocabulary comes near; the table below is as long as the largest id.
-const MAX_IDS: usize = 1 << 22;
+pub(crate) const MAX_IDS: usize = 1 << 22;
 
 /// Bytes of all tokens, back to back.
 #[derive(Debug)]
@@ -96,6 +96,20 @@ impl TokenBytes {
             }
         }
         Ok(table)
+    }
+
+    /// From the bytes of every token, by id, and the tokens that are one byte, by byte.
+    pub(crate) fn from_texts(texts: &[Vec<u8>], single: &[u32]) -> Self {
+        let mut table = Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            single: single.iter().copied().map(Some).collect(),
+        };
+        for text in texts {
+            table.bytes.extend_from_slice(text);
+            table.ends.push(table.bytes.len());
+        }
+        table
     }
 
     /// Largest id and one.

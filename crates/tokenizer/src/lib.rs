@@ -1,8 +1,9 @@
-//! Text to token ids and back: tokenizer.json, special tokens by name, streaming decode, chat templates.
+//! Text to token ids and back: tokenizer.json, SentencePiece tokenizer.model, special tokens by name, streaming decode, chat templates.
 
 mod bytes;
 mod chat;
 mod error;
+mod sentencepiece;
 mod special;
 mod stream;
 mod tokenizer;

@@ -41,6 +41,16 @@ pub(crate) fn is_control(token: &AddedToken) -> bool {
     token.special || (name.len() > 2 && name.starts_with('<') && name.ends_with('>'))
 }
 
+/// Whether `name` is that of an infilling token.
+pub(crate) fn is_fim_name(name: &str) -> bool {
+    let in_a_family =
+        |family: &Family| [family.prefix, family.suffix, family.middle].contains(&name);
+    FAMILIES.iter().any(in_a_family)
+        || FILE_SEP.contains(&name)
+        || REPO_NAME.contains(&name)
+        || PAD.contains(&name)
+}
+
 /// `None` unless one family is there with all three of its tokens.
 pub(crate) fn fim(specials: &HashMap<String, u32>) -> Option<FimTokens> {
     let id = |name: &str| specials.get(name).copied();

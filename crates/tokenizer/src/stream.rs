@@ -8,19 +8,22 @@ pub struct DecodeStream<'a> {
     tokenizer: &'a Tokenizer,
     /// A proper beginning of a character, so never more than three bytes between calls.
     held: Vec<u8>,
+    /// Whether the dummy prefix of a run of text may come next.
+    expects_space: bool,
 }
 
 impl<'a> DecodeStream<'a> {
-    pub(crate) fn new(tokenizer: &'a Tokenizer) -> Self {
-        Self { tokenizer, held: Vec::new() }
+    pub(crate) fn new(tokenizer: &'a Tokenizer, expects_space: bool) -> Self {
+        Self { tokenizer, held: Vec::new(), expects_space }
     }
 
     /// Text that became complete with this id; may be empty. A special token has no text.
     pub fn push(&mut self, id: u32) -> String {
-        if self.tokenizer.is_special(id) {
+        let bytes = self.tokenizer.text_bytes(id, &mut self.expects_space);
+        if bytes.is_empty() {
             return String::new();
         }
-        self.held.extend_from_slice(self.tokenizer.bytes(id));
+        self.held.extend_from_slice(bytes);
         let (text, n_read) = complete(&self.held);
         self.held.drain(..n_read);
         text

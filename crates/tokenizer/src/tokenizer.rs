@@ -7,24 +7,42 @@ use tokenizers::{AddedVocabulary, NormalizerWrapper, OffsetReferential, OffsetTy
 
 use crate::bytes::{TokenBytes, check_supported};
 use crate::error::Error;
+use crate::sentencepiece::{Matching, SentencePiece};
 use crate::special::{FimTokens, fim, is_control};
 use crate::stream::DecodeStream;
 
-/// A byte-level BPE vocabulary with its special tokens.
+/// A BPE vocabulary with its special tokens, of a `tokenizer.json` or a SentencePiece `tokenizer.model`.
 #[derive(Debug)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
-    /// The added tokens with matching of special ones switched off.
-    plain: AddedVocabulary,
+    kind: Kind,
     bytes: TokenBytes,
     specials: HashMap<String, u32>,
     special_ids: HashSet<u32>,
     fim: Option<FimTokens>,
 }
 
+#[derive(Debug)]
+enum Kind {
+    ByteLevel(Box<ByteLevel>),
+    SentencePiece(Box<SentencePiece>),
+}
+
+#[derive(Debug)]
+struct ByteLevel {
+    inner: tokenizers::Tokenizer,
+    /// The added tokens with matching of special ones switched off.
+    plain: AddedVocabulary,
+}
+
 impl Tokenizer {
-    /// `tokenizer.json` in `directory`.
+    /// `tokenizer.model` in `directory` if there is one, with the added tokens that `tokenizer_config.json`,
+    /// `special_tokens_map.json` and `added_tokens.json` name, else `tokenizer.json`. Where both are there,
+    /// `tokenizer.json` was converted from the other, and the conversion rebuilds merges from scores and may lose some.
     pub fn from_directory(directory: &Path) -> Result<Self, Error> {
+        if directory.join("tokenizer.model").exists() {
+            let (model, bytes) = SentencePiece::from_directory(directory)?;
+            return Ok(Self::from_sentencepiece(model, bytes));
+        }
         let path = directory.join("tokenizer.json");
         let load_error = |reason| Error::Load { path: path.display().to_string(), reason };
         let json = std::fs::read(&path).map_err(|error| load_error(error.to_string()))?;
@@ -34,6 +52,27 @@ impl Tokenizer {
     /// The contents of a `tokenizer.json`.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         Self::load(json).map_err(|reason| Error::Load { path: "tokenizer.json".to_owned(), reason })
+    }
+
+    fn from_sentencepiece(model: SentencePiece, bytes: TokenBytes) -> Self {
+        let specials: HashMap<String, u32> =
+            model.specials().map(|(name, id)| (name.to_owned(), id)).collect();
+        Self {
+            bytes,
+            special_ids: specials.values().copied().collect(),
+            fim: fim(&specials),
+            specials,
+            kind: Kind::SentencePiece(Box::new(model)),
+        }
+    }
+
+    /// Whether each run of text begins with a space that is not in it, as a SentencePiece model may ask for; on or off
+    /// for encoding and decoding alike, whatever the model says. A `tokenizer.json` has no such switch.
+    pub fn with_dummy_prefix(mut self, is_on: bool) -> Self {
+        if let Kind::SentencePiece(model) = &mut self.kind {
+            model.set_dummy_prefix(is_on);
+        }
+        self
     }
 
     fn load(json: &[u8]) -> Result<Self, String> {
@@ -64,15 +103,18 @@ impl Tokenizer {
             bytes: TokenBytes::new(&inner, &literal)?,
             special_ids: specials.values().copied().collect(),
             fim: fim(&specials),
-            inner,
-            plain,
             specials,
+            kind: Kind::ByteLevel(Box::new(ByteLevel { inner, plain })),
         })
     }
 
     /// Ids of `text` as plain text: control tokens spelled out in it become ordinary tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let ids = self.encode_plain(text).unwrap_or_else(|_| self.encode_bytes(text.as_bytes()));
+        let ids = match &self.kind {
+            Kind::ByteLevel(model) => model.encode_plain(text).ok(),
+            Kind::SentencePiece(model) => Some(model.encode(text, Matching::Plain)),
+        };
+        let ids = ids.unwrap_or_else(|| self.encode_bytes(text.as_bytes()));
         if !ids.iter().any(|id| self.is_special(*id)) {
             return ids;
         }
@@ -88,40 +130,52 @@ impl Tokenizer {
         neutral
     }
 
-    fn encode_plain(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
-        let normalizer: Option<&NormalizerWrapper> = self.inner.get_normalizer();
-        let mut pieces = self.plain.extract_and_normalize(normalizer, text);
-        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
-            pre_tokenizer.pre_tokenize(&mut pieces)?;
-        }
-        let model = self.inner.get_model();
-        pieces.tokenize(|piece| tokenizers::Model::tokenize(model, piece.get()))?;
-        Ok(pieces
-            .get_splits(OffsetReferential::Normalized, OffsetType::None)
-            .into_iter()
-            .flat_map(|(_, _, tokens)| tokens.iter().flatten())
-            .map(|token| token.id)
-            .collect())
-    }
-
     fn encode_bytes(&self, bytes: &[u8]) -> Vec<u32> {
         bytes.iter().filter_map(|byte| self.bytes.single(*byte)).collect()
     }
 
     /// Ids of `text` in which the spelling of a special token means that token. Nothing is added at either end.
     pub fn encode_with_specials(&self, text: &str) -> Vec<u32> {
-        self.inner
-            .encode_fast(text, false)
-            .map_or_else(|_| self.encode(text), |encoding| encoding.get_ids().to_vec())
+        match &self.kind {
+            Kind::ByteLevel(model) => model
+                .inner
+                .encode_fast(text, false)
+                .map_or_else(|_| self.encode(text), |encoding| encoding.get_ids().to_vec()),
+            Kind::SentencePiece(model) => model.encode(text, Matching::All),
+        }
+    }
+
+    /// The token that the model's own tokenizer puts before every prompt (`add_bos_token`), if any.
+    /// The encoding functions here never add it.
+    pub fn bos_to_add(&self) -> Option<u32> {
+        match &self.kind {
+            Kind::ByteLevel(model) => {
+                let empty = model.inner.encode_fast("", true).ok()?;
+                empty.get_ids().first().copied().filter(|id| self.is_special(*id))
+            }
+            Kind::SentencePiece(model) => model.bos(),
+        }
     }
 
     /// Text of `ids`, special tokens left out; ids that end within a character give U+FFFD there.
+    /// A dummy prefix is left out at the start and after added tokens.
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut bytes = Vec::new();
-        for id in ids.iter().filter(|id| !self.is_special(**id)) {
-            bytes.extend_from_slice(self.bytes(*id));
+        let mut expects_space = true;
+        for id in ids {
+            bytes.extend_from_slice(self.text_bytes(*id, &mut expects_space));
         }
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Bytes that `id` adds to a text, none for a special token. `expects_space` is carried from token to token: whether
+    /// the dummy prefix of a run may come next.
+    pub(crate) fn text_bytes(&self, id: u32, expects_space: &mut bool) -> &[u8] {
+        let bytes = if self.is_special(id) { &[] } else { self.bytes(id) };
+        match &self.kind {
+            Kind::ByteLevel(_) => bytes,
+            Kind::SentencePiece(model) => model.text_of(id, bytes, expects_space),
+        }
     }
 
     /// Id of a special token by its name.
@@ -148,13 +202,42 @@ impl Tokenizer {
         self.bytes.n_ids()
     }
 
+    /// Decodes ids from the start of a text, so that all pieces together are what [`Self::decode`] gives.
     pub fn decode_stream(&self) -> DecodeStream<'_> {
-        DecodeStream::new(self)
+        DecodeStream::new(self, true)
+    }
+
+    /// Decodes ids that continue `prompt`: a space at their start is text, unless it is a dummy prefix because the prompt
+    /// is empty or ends with an added token.
+    pub fn decode_stream_after(&self, prompt: &[u32]) -> DecodeStream<'_> {
+        let begins_a_run = match (&self.kind, prompt.last()) {
+            (Kind::SentencePiece(model), Some(last)) => model.is_added(*last),
+            (Kind::ByteLevel(_), _) | (_, None) => true,
+        };
+        DecodeStream::new(self, begins_a_run)
     }
 
     /// Bytes that `id` stands for; the spelling of a special token; empty for an unknown id.
     pub fn bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id)
+    }
+}
+
+impl ByteLevel {
+    fn encode_plain(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
+        let normalizer: Option<&NormalizerWrapper> = self.inner.get_normalizer();
+        let mut pieces = self.plain.extract_and_normalize(normalizer, text);
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut pieces)?;
+        }
+        let model = self.inner.get_model();
+        pieces.tokenize(|piece| tokenizers::Model::tokenize(model, piece.get()))?;
+        Ok(pieces
+            .get_splits(OffsetReferential::Normalized, OffsetType::None)
+            .into_iter()
+            .flat_map(|(_, _, tokens)| tokens.iter().flatten())
+            .map(|token| token.id)
+            .collect())
     }
 }
 

@@ -1,0 +1,180 @@
+//! The contents of a `tokenizer.model`: sentencepiece's `ModelProto`, as far as encoding and decoding need it.
+
+use prost::Message;
+
+/// Field numbers and defaults are those of `sentencepiece_model.proto` (proto2), hence the many options.
+#[derive(Clone, PartialEq, Message)]
+struct ModelProto {
+    #[prost(message, repeated, tag = "1")]
+    pieces: Vec<PieceProto>,
+    #[prost(message, optional, tag = "2")]
+    trainer_spec: Option<TrainerSpec>,
+    #[prost(message, optional, tag = "3")]
+    normalizer_spec: Option<NormalizerSpec>,
+    #[prost(message, optional, tag = "5")]
+    denormalizer_spec: Option<NormalizerSpec>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PieceProto {
+    #[prost(string, optional, tag = "1")]
+    piece: Option<String>,
+    #[prost(float, optional, tag = "2")]
+    score: Option<f32>,
+    #[prost(int32, optional, tag = "3")]
+    kind: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TrainerSpec {
+    #[prost(int32, optional, tag = "3")]
+    model_type: Option<i32>,
+    #[prost(bool, optional, tag = "24")]
+    treat_whitespace_as_suffix: Option<bool>,
+    #[prost(bool, optional, tag = "35")]
+    byte_fallback: Option<bool>,
+    #[prost(string, optional, tag = "46")]
+    bos_piece: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NormalizerSpec {
+    #[prost(bytes = "vec", optional, tag = "2")]
+    precompiled_charsmap: Option<Vec<u8>>,
+    #[prost(bool, optional, tag = "3")]
+    add_dummy_prefix: Option<bool>,
+    #[prost(bool, optional, tag = "4")]
+    remove_extra_whitespaces: Option<bool>,
+    #[prost(bool, optional, tag = "5")]
+    escape_whitespaces: Option<bool>,
+}
+
+impl NormalizerSpec {
+    fn rewrites_characters(&self) -> bool {
+        self.precompiled_charsmap.as_ref().is_some_and(|map| !map.is_empty())
+    }
+}
+
+/// What a piece is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PieceKind {
+    Normal,
+    Unknown,
+    Control,
+    UserDefined,
+    Unused,
+    Byte,
+}
+
+impl PieceKind {
+    fn from_number(number: i32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Normal),
+            2 => Some(Self::Unknown),
+            3 => Some(Self::Control),
+            4 => Some(Self::UserDefined),
+            5 => Some(Self::Unused),
+            6 => Some(Self::Byte),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of the vocabulary; its id is its position.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) text: String,
+    pub(crate) score: f32,
+    pub(crate) kind: PieceKind,
+}
+
+/// How white space is treated before text is cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whitespace {
+    /// A space is put before every run of text.
+    pub(crate) add_dummy_prefix: bool,
+    /// Spaces at both ends go, and of several in a row one stays.
+    pub(crate) remove_extra: bool,
+    /// Spaces are spelled U+2581.
+    pub(crate) escape: bool,
+}
+
+/// A BPE with byte fallback, of which no more is known yet than that its description is one.
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) whitespace: Whitespace,
+    /// Spelling of the control piece that begins a text.
+    pub(crate) bos: String,
+}
+
+/// The description in the bytes of a `tokenizer.model`, or in words why it is none or not supported.
+pub(crate) fn read(bytes: &[u8]) -> Result<Description, String> {
+    let model = ModelProto::decode(bytes)
+        .map_err(|error| format!("not a SentencePiece model, or cut short: {error}"))?;
+    if model.pieces.is_empty() {
+        return Err("not a SentencePiece model: it holds no pieces".to_owned());
+    }
+    let Some(trainer) = model.trainer_spec else {
+        return Err("cut short or no SentencePiece model: trainer_spec is missing".to_owned());
+    };
+    let Some(normalizer) = model.normalizer_spec else {
+        return Err("cut short or no SentencePiece model: normalizer_spec is missing".to_owned());
+    };
+    match trainer.model_type.unwrap_or(1) {
+        2 => {}
+        other => return Err(format!("model_type is {}; only BPE is supported", type_name(other))),
+    }
+    if !trainer.byte_fallback.unwrap_or(false) {
+        return Err("byte_fallback is off; without it not every text can be spelled".to_owned());
+    }
+    if trainer.treat_whitespace_as_suffix.unwrap_or(false) {
+        return Err("treat_whitespace_as_suffix is not supported".to_owned());
+    }
+    if normalizer.rewrites_characters() {
+        return Err(
+            "normalizer_spec rewrites characters (precompiled_charsmap); only the identity rule is supported"
+                .to_owned(),
+        );
+    }
+    if model.denormalizer_spec.is_some_and(|spec| spec.rewrites_characters()) {
+        return Err(
+            "denormalizer_spec rewrites characters (precompiled_charsmap), which is not supported"
+                .to_owned(),
+        );
+    }
+    Ok(Description {
+        pieces: model
+            .pieces
+            .into_iter()
+            .enumerate()
+            .map(|(id, piece)| read_piece(id, piece))
+            .collect::<Result<_, _>>()?,
+        whitespace: Whitespace {
+            add_dummy_prefix: normalizer.add_dummy_prefix.unwrap_or(true),
+            remove_extra: normalizer.remove_extra_whitespaces.unwrap_or(true),
+            escape: normalizer.escape_whitespaces.unwrap_or(true),
+        },
+        bos: trainer.bos_piece.unwrap_or_else(|| "<s>".to_owned()),
+    })
+}
+
+fn read_piece(id: usize, piece: PieceProto) -> Result<Piece, String> {
+    let number = piece.kind.unwrap_or(1);
+    let kind = PieceKind::from_number(number)
+        .ok_or_else(|| format!("piece {id} is of the unknown type {number}"))?;
+    Ok(Piece {
+        text: piece.piece.unwrap_or_default(),
+        score: piece.score.unwrap_or_default(),
+        kind,
+    })
+}
+
+fn type_name(model_type: i32) -> String {
+    match model_type {
+        1 => "UNIGRAM".to_owned(),
+        3 => "WORD".to_owned(),
+        4 => "CHAR".to_owned(),
+        other => format!("{other}, which is unknown"),
+    }
+}
