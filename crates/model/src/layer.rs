@@ -8,29 +8,9 @@ use candle_nn::ops::{sigmoid, silu};
 use crate::attention::{Mask, attend};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::linear::Linear;
 use crate::rope::Rope;
 use crate::{Error, Weights};
-
-/// y = x W^T, with W stored [out, in].
-#[derive(Debug)]
-pub(crate) struct Linear {
-    transposed: Tensor,
-}
-
-impl Linear {
-    pub(crate) fn new(weight: &Tensor) -> Result<Self, Error> {
-        Ok(Self { transposed: weight.t()? })
-    }
-
-    /// Several projections of the same input, one below the other.
-    fn stacked(weights: &[Tensor]) -> Result<Self, Error> {
-        Self::new(&Tensor::cat(weights, 0)?)
-    }
-
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(x.matmul(&self.transposed)?)
-    }
-}
 
 /// x / rms(x) * weight over the last dimension.
 #[derive(Debug)]

@@ -15,7 +15,11 @@ mod cache;
 
 mod attention;
 
+mod linear;
+
 mod layer;
+
+mod verify;
 
 mod schedule;
 
@@ -28,4 +32,5 @@ pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::plt::{DType, LoadOptions, Plt};
+pub use crate::verify::{Defect, Verification, verify};
 pub use crate::weights::{TensorSummary, Weights};

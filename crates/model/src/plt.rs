@@ -6,7 +6,8 @@ use candle_core::Tensor;
 
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::layer::{Layer, Linear, RmsNorm};
+use crate::layer::{Layer, RmsNorm};
+use crate::linear::Linear;
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.

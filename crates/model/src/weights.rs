@@ -34,6 +34,21 @@ struct Entry {
     info: TensorInfo,
 }
 
+impl Entry {
+    fn bytes(&self) -> &[u8] {
+        let (start, end) = self.info.data_offsets;
+        &self.shard.as_slice()[self.data_start + start..self.data_start + end]
+    }
+}
+
+fn count<const N: usize>(bytes: &[u8], is_counted: impl Fn([u8; N]) -> bool) -> usize {
+    bytes.as_chunks().0.iter().filter(|value| is_counted(**value)).count()
+}
+
+fn is_all_ones(value: u64, bits: u64) -> bool {
+    value & bits == bits
+}
+
 /// One tensor as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSummary {
@@ -116,6 +131,28 @@ impl Weights {
             .collect()
     }
 
+    /// How many values of the tensor `name` are NaN or infinite; `None` when it is not there or not of a supported type.
+    pub(crate) fn n_not_finite(&self, name: &str) -> Option<usize> {
+        let entry = self.entries.get(name)?;
+        let bytes = entry.bytes();
+        // In every one of these types the values with all bits of the exponent set are those that are not finite.
+        Some(match entry.info.dtype {
+            Dtype::F64 => {
+                count(bytes, |value| is_all_ones(u64::from_le_bytes(value), 0x7ff0 << 48))
+            }
+            Dtype::F32 => {
+                count(bytes, |value| is_all_ones(u32::from_le_bytes(value).into(), 0x7f80 << 16))
+            }
+            Dtype::F16 => {
+                count(bytes, |value| is_all_ones(u16::from_le_bytes(value).into(), 0x7c00))
+            }
+            Dtype::BF16 => {
+                count(bytes, |value| is_all_ones(u16::from_le_bytes(value).into(), 0x7f80))
+            }
+            _ => return None,
+        })
+    }
+
     /// The tensor `name` converted to `dtype`, if it has the shape `expected`.
     pub(crate) fn tensor(
         &self,
@@ -145,9 +182,7 @@ impl Weights {
                 return Err(Error::StoredType { name: name.to_owned(), found: other.to_string() });
             }
         };
-        let (start, end) = entry.info.data_offsets;
-        let bytes = &entry.shard.as_slice()[entry.data_start + start..entry.data_start + end];
-        let tensor = Tensor::from_raw_buffer(bytes, stored, expected, &Device::Cpu)?;
+        let tensor = Tensor::from_raw_buffer(entry.bytes(), stored, expected, &Device::Cpu)?;
         Ok(tensor.to_dtype(dtype)?)
     }
 }
@@ -175,6 +210,8 @@ fn add_shard(
     for (name, info) in metadata.tensors() {
         // The format puts the header behind its own length, eight bytes.
         let data_start = header_len + 8;
+        // Older exports call the gate by another name.
+        let name = name.replace(".loop_gate_proj.", ".plt_gate.");
         entries.insert(name, Entry { shard: Arc::clone(&shard), data_start, info: info.clone() });
     }
     Ok(())
