@@ -19,11 +19,12 @@ const FLOORS: &[(&str, usize, &[&str])] = &[
     ("context", 3, &["syntax", "text", "tokenizer", "workspace"]),
     ("engine", 2, &["model"]),
     ("workspace", 2, &["syntax", "text"]),
-    ("model", 1, &[]),
+    ("model", 1, &["gguf"]),
     ("syntax", 1, &["text"]),
+    ("tokenizer", 1, &["gguf"]),
     ("default-model", 0, &[]),
+    ("gguf", 0, &[]),
     ("text", 0, &[]),
-    ("tokenizer", 0, &[]),
 ];
 
 /// Members that are no part of the product and stand on no floor.
