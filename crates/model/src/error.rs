@@ -9,7 +9,7 @@ pub enum Error {
     #[error("{origin}: {reason}")]
     Config { origin: String, reason: String },
     #[error(
-        "{origin}: architecture {found:?} is not supported; this build runs IQuestPLTCoderForCausalLM (model_type iquestpltcoder)"
+        "{origin}: architecture {found:?} is not supported; this build runs IQuestPLTCoderForCausalLM, LlamaForCausalLM and Qwen2ForCausalLM"
     )]
     Architecture { origin: String, found: String },
     #[error("{origin} is not a whole safetensors file: {reason}")]
@@ -24,6 +24,10 @@ pub enum Error {
     Shape { name: String, found: Vec<usize>, expected: Vec<usize> },
     #[error("tensor {name} is stored as {found}; supported are F64, F32, F16 and BF16")]
     StoredType { name: String, found: String },
+    #[error("tensor {name} is quantised already; start from the original weights")]
+    Quantised { name: String },
+    #[error("tensor {name} has groups of {group_size}; supported are 32, 64 and, in 8 bits, 128")]
+    GroupSize { name: String, group_size: usize },
     #[error("token {token} is outside of the vocabulary of {vocab_size}")]
     Token { token: u32, vocab_size: usize },
     #[error("position {position} is past the model's context of {n_context}")]

@@ -268,8 +268,7 @@ impl Plt {
         if let Some(&token) = tokens.iter().find(|token| vocab_size <= **token as usize) {
             return Err(Error::Token { token, vocab_size });
         }
-        let ids = Tensor::new(tokens, self.embeddings.device())?;
-        Ok(self.embeddings.index_select(&ids, 0)?)
+        self.embeddings.look_up(tokens)
     }
 
     /// Input of a loop after the first: emb_scale * embedding + hidden_scale * previous loop's state of the token before.

@@ -50,7 +50,7 @@ impl Gate {
         let shape = [config.n_heads, config.hidden_size];
         Ok(Self {
             norm: RmsNorm::load(weights, &format!("{name}.gate_norm.weight"), config, dtype)?,
-            projection: Linear::new(&weights.tensor(&format!("{name}.weight"), &shape, dtype)?)?,
+            projection: Linear::new(weights.matrix(&format!("{name}.weight"), shape, dtype)?)?,
             bias: weights.tensor(&format!("{name}.bias"), &[config.n_heads], dtype)?,
         })
     }
@@ -118,6 +118,7 @@ pub(crate) struct Layer {
     input_norm: RmsNorm,
     /// Queries, keys and values, in this order.
     qkv: Linear,
+    qkv_bias: Option<Tensor>,
     output: Linear,
     /// Absent when the model runs one loop only.
     gate: Option<Gate>,
@@ -136,31 +137,46 @@ impl Layer {
     ) -> Result<Self, Error> {
         let prefix = format!("model.layers.{layer_idx}");
         let matrix = |name: &str, out: usize, input: usize| {
-            weights.tensor(&format!("{prefix}.{name}.weight"), &[out, input], dtype)
+            weights.matrix(&format!("{prefix}.{name}.weight"), [out, input], dtype)
         };
         let norm =
             |name: &str| RmsNorm::load(weights, &format!("{prefix}.{name}.weight"), config, dtype);
         let hidden = config.hidden_size;
         let queries = config.n_heads * config.head_dim;
         let key_values = config.n_kv_heads * config.head_dim;
+        let bias = |name: &str, out: usize| {
+            weights.tensor(&format!("{prefix}.{name}.bias"), &[out], dtype)
+        };
+        let qkv_bias = match config.qkv_bias {
+            false => None,
+            true => Some(Tensor::cat(
+                &[
+                    bias("self_attn.q_proj", queries)?,
+                    bias("self_attn.k_proj", key_values)?,
+                    bias("self_attn.v_proj", key_values)?,
+                ],
+                0,
+            )?),
+        };
         Ok(Self {
             input_norm: norm("input_layernorm")?,
-            qkv: Linear::stacked(&[
+            qkv: Linear::stacked(vec![
                 matrix("self_attn.q_proj", queries, hidden)?,
                 matrix("self_attn.k_proj", key_values, hidden)?,
                 matrix("self_attn.v_proj", key_values, hidden)?,
             ])?,
-            output: Linear::new(&matrix("self_attn.o_proj", hidden, queries)?)?,
+            qkv_bias,
+            output: Linear::new(matrix("self_attn.o_proj", hidden, queries)?)?,
             gate: match config.n_loops {
                 1 => None,
                 _ => Some(Gate::load(weights, &prefix, config, dtype)?),
             },
             post_attention_norm: norm("post_attention_layernorm")?,
-            gate_up: Linear::stacked(&[
+            gate_up: Linear::stacked(vec![
                 matrix("mlp.gate_proj", config.intermediate_size, hidden)?,
                 matrix("mlp.up_proj", config.intermediate_size, hidden)?,
             ])?,
-            down: Linear::new(&matrix("mlp.down_proj", hidden, config.intermediate_size)?)?,
+            down: Linear::new(matrix("mlp.down_proj", hidden, config.intermediate_size)?)?,
         })
     }
 
@@ -199,11 +215,11 @@ impl Layer {
     ) -> Result<Tensor, Error> {
         let Pass { rows, rope, .. } = pass;
         let n_rows = x.dim(0)?;
-        let qkv = self.qkv.forward(&self.input_norm.forward(x)?)?.reshape((
-            n_rows,
-            config.n_heads + 2 * config.n_kv_heads,
-            config.head_dim,
-        ))?;
+        let mut qkv = self.qkv.forward(&self.input_norm.forward(x)?)?;
+        if let Some(bias) = &self.qkv_bias {
+            qkv = qkv.broadcast_add(bias)?;
+        }
+        let qkv = qkv.reshape((n_rows, config.n_heads + 2 * config.n_kv_heads, config.head_dim))?;
         let queries = rope.apply(&qkv.narrow(1, 0, config.n_heads)?)?;
         let keys = rope.apply(&qkv.narrow(1, config.n_heads, config.n_kv_heads)?)?;
         let values = qkv.narrow(1, config.n_heads + config.n_kv_heads, config.n_kv_heads)?;

@@ -7,6 +7,10 @@ mod error;
 
 mod config;
 
+mod quantised;
+
+mod linear;
+
 mod weights;
 
 mod rope;
@@ -14,8 +18,6 @@ mod rope;
 mod cache;
 
 mod attention;
-
-mod linear;
 
 mod layer;
 
@@ -32,5 +34,6 @@ pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::plt::{DType, LoadOptions, Plt};
+pub use crate::quantised::{Format, Rounded, quantize};
 pub use crate::verify::{Defect, Verification, verify};
 pub use crate::weights::{TensorSummary, Weights};

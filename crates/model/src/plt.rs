@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::layer::{Layer, RmsNorm};
-use crate::linear::Linear;
+use crate::linear::{Linear, Table};
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.
@@ -40,8 +38,7 @@ pub struct LoadOptions {
 pub struct Plt {
     pub(crate) config: Config,
     pub(crate) dtype: candle_core::DType,
-    /// [vocab, hidden]
-    pub(crate) embeddings: Tensor,
+    pub(crate) embeddings: Table,
     pub(crate) layers: Vec<Layer>,
     /// Applied after the last loop and, where the config says so, after every loop.
     pub(crate) norm: RmsNorm,
@@ -66,11 +63,12 @@ impl Plt {
         }
         let dtype = options.dtype.into();
         let shape = [config.vocab_size, config.hidden_size];
-        let embeddings = weights.tensor("model.embed_tokens.weight", &shape, dtype)?;
+        let embeddings = weights.matrix("model.embed_tokens.weight", shape, dtype)?;
         let head = match config.tie_word_embeddings {
-            true => Linear::new(&embeddings)?,
-            false => Linear::new(&weights.tensor("lm_head.weight", &shape, dtype)?)?,
+            true => Linear::new(embeddings.clone())?,
+            false => Linear::new(weights.matrix("lm_head.weight", shape, dtype)?)?,
         };
+        let embeddings = Table::new(embeddings, dtype);
         let layers = (0..config.n_layers)
             .map(|layer_idx| Layer::load(weights, layer_idx, &config, dtype))
             .collect::<Result<_, _>>()?;

@@ -2,16 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::DType;
+
 use crate::Weights;
 use crate::config::Config;
 
 /// A defect of one tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Defect {
-    Missing { expected: Vec<usize> },
-    Shape { found: Vec<usize>, expected: Vec<usize> },
-    StoredType { found: String },
-    NotFinite { n_values: usize },
+    Missing {
+        expected: Vec<usize>,
+    },
+    Shape {
+        found: Vec<usize>,
+        expected: Vec<usize>,
+    },
+    StoredType {
+        found: String,
+    },
+    NotFinite {
+        n_values: usize,
+    },
+    /// A quantised matrix and its scales do not fit together.
+    Unreadable {
+        reason: String,
+    },
 }
 
 impl std::fmt::Display for Defect {
@@ -22,6 +37,7 @@ impl std::fmt::Display for Defect {
             Self::StoredType { found } => {
                 write!(f, "stored as {found}; supported are F64, F32, F16 and BF16")
             }
+            Self::Unreadable { reason } => f.write_str(reason),
             Self::NotFinite { n_values } => write!(f, "{n_values} values are NaN or infinite"),
         }
     }
@@ -43,10 +59,27 @@ pub fn verify(config: &Config, weights: &Weights) -> Verification {
     let mut verification = Verification::default();
     for tensor in weights.summaries() {
         verification.n_tensors += 1;
+        if tensor.name.strip_suffix("_scale").is_some_and(|name| weights.is_quantised(name)) {
+            // Looked at with the integers that it scales.
+            continue;
+        }
         let Some(shape) = expected.remove(&tensor.name) else {
             verification.unexpected.push(tensor.name);
             continue;
         };
+        if let (true, &[n_outputs, n_inputs]) =
+            (weights.is_quantised(&tensor.name), shape.as_slice())
+        {
+            let matrix = weights.matrix(&tensor.name, [n_outputs, n_inputs], DType::F32);
+            let n_values = weights.n_not_finite(&format!("{}_scale", tensor.name));
+            let defect = match (matrix, n_values) {
+                (Err(error), _) => Defect::Unreadable { reason: error.to_string() },
+                (Ok(_), None | Some(0)) => continue,
+                (Ok(_), Some(n_values)) => Defect::NotFinite { n_values },
+            };
+            verification.defects.push((tensor.name, defect));
+            continue;
+        }
         let defect = match (shape == tensor.shape, weights.n_not_finite(&tensor.name)) {
             (false, _) => Defect::Shape { found: tensor.shape, expected: shape },
             (true, None) => Defect::StoredType { found: tensor.dtype },
@@ -83,6 +116,11 @@ fn layout(config: &Config) -> Vec<(String, Vec<usize>)> {
         add("self_attn.q_proj.weight", &[queries, hidden]);
         add("self_attn.k_proj.weight", &[key_values, hidden]);
         add("self_attn.v_proj.weight", &[key_values, hidden]);
+        if config.qkv_bias {
+            add("self_attn.q_proj.bias", &[queries]);
+            add("self_attn.k_proj.bias", &[key_values]);
+            add("self_attn.v_proj.bias", &[key_values]);
+        }
         add("self_attn.o_proj.weight", &[hidden, queries]);
         if 1 < config.n_loops {
             add("self_attn.plt_gate.weight", &[config.n_heads, hidden]);

@@ -12,14 +12,16 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
 use serde::Deserialize;
 
 use crate::Error;
+use crate::linear::Stored;
+use crate::quantised::{Format, Matrix};
 
-enum Bytes {
+pub(crate) enum Bytes {
     Mapped(Mmap),
     Static(&'static [u8]),
 }
 
 impl Bytes {
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Bytes::Mapped(mmap) => mmap,
             Bytes::Static(bytes) => bytes,
@@ -43,6 +45,10 @@ impl Entry {
 
 fn count<const N: usize>(bytes: &[u8], is_counted: impl Fn([u8; N]) -> bool) -> usize {
     bytes.as_chunks().0.iter().filter(|value| is_counted(**value)).count()
+}
+
+fn each<const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|value| decode(*value)).collect()
 }
 
 fn is_all_ones(value: u64, bits: u64) -> bool {
@@ -131,6 +137,92 @@ impl Weights {
             .collect()
     }
 
+    /// The matrix `name` of shape [out, in]: converted to `dtype`, or as it lies on disk where it is quantised.
+    pub(crate) fn matrix(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        dtype: DType,
+    ) -> Result<Stored, Error> {
+        let format = match self.entries.get(name).map(|entry| entry.info.dtype) {
+            Some(Dtype::I8) => Format::Int8,
+            Some(Dtype::U8) => Format::Int4,
+            _ => return Ok(Stored::Dense(self.tensor(name, &shape, dtype)?)),
+        };
+        let [n_outputs, n_inputs] = shape;
+        let integers = self.entry(name, &[n_outputs, format.n_bytes(n_inputs)])?;
+        let scale_name = format!("{name}_scale");
+        let n_groups = match self.entries.get(&scale_name).map(|entry| entry.info.shape.as_slice())
+        {
+            Some(&[_, n_groups]) => n_groups,
+            _ => 1,
+        };
+        let scales = self.tensor(&scale_name, &[n_outputs, n_groups], DType::F32)?;
+        let group_size = n_inputs / n_groups.max(1);
+        if !format.group_sizes().contains(&group_size) || group_size * n_groups != n_inputs {
+            return Err(Error::GroupSize { name: scale_name, group_size });
+        }
+        let start = integers.data_start + integers.info.data_offsets.0;
+        let range = start..start + n_outputs * format.n_bytes(n_inputs);
+        Ok(Stored::Quantised(Matrix::new(
+            format,
+            (n_outputs, n_inputs),
+            group_size,
+            (Arc::clone(&integers.shard), range),
+            scales.flatten_all()?.to_vec1()?.into(),
+        )))
+    }
+
+    /// The tensor `name` holds integers with scales of their own.
+    pub(crate) fn is_quantised(&self, name: &str) -> bool {
+        let dtype = self.entries.get(name).map(|entry| entry.info.dtype);
+        matches!(dtype, Some(Dtype::I8 | Dtype::U8))
+    }
+
+    /// Stored type; the name is one of [`Weights::summaries`], as in the three functions that follow.
+    pub(crate) fn dtype(&self, name: &str) -> Dtype {
+        self.entries[name].info.dtype
+    }
+
+    pub(crate) fn shape(&self, name: &str) -> &[usize] {
+        &self.entries[name].info.shape
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> &[u8] {
+        self.entries[name].bytes()
+    }
+
+    /// Row `row` of the matrix `name`, which is stored in one of the types that [`Weights::tensor`] reads.
+    pub(crate) fn row(&self, name: &str, row: usize, n_inputs: usize) -> Vec<f32> {
+        let entry = &self.entries[name];
+        let n_bytes = n_inputs * entry.info.dtype.bitsize() / 8;
+        let bytes = &entry.bytes()[row * n_bytes..(row + 1) * n_bytes];
+        match entry.info.dtype {
+            Dtype::F64 => each(bytes, |value| f64::from_le_bytes(value) as f32),
+            Dtype::F32 => each(bytes, f32::from_le_bytes),
+            Dtype::F16 => each(bytes, |value| half::f16::from_le_bytes(value).to_f32()),
+            _ => each(bytes, |value| half::bf16::from_le_bytes(value).to_f32()),
+        }
+    }
+
+    /// The entry `name`, if it has the shape `expected`.
+    fn entry(&self, name: &str, expected: &[usize]) -> Result<&Entry, Error> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(Error::MissingTensor {
+                name: name.to_owned(),
+                expected: expected.to_vec(),
+            });
+        };
+        if entry.info.shape != expected {
+            return Err(Error::Shape {
+                name: name.to_owned(),
+                found: entry.info.shape.clone(),
+                expected: expected.to_vec(),
+            });
+        }
+        Ok(entry)
+    }
+
     /// How many values of the tensor `name` are NaN or infinite; `None` when it is not there or not of a supported type.
     pub(crate) fn n_not_finite(&self, name: &str) -> Option<usize> {
         let entry = self.entries.get(name)?;
@@ -160,19 +252,7 @@ impl Weights {
         expected: &[usize],
         dtype: DType,
     ) -> Result<Tensor, Error> {
-        let Some(entry) = self.entries.get(name) else {
-            return Err(Error::MissingTensor {
-                name: name.to_owned(),
-                expected: expected.to_vec(),
-            });
-        };
-        if entry.info.shape != expected {
-            return Err(Error::Shape {
-                name: name.to_owned(),
-                found: entry.info.shape.clone(),
-                expected: expected.to_vec(),
-            });
-        }
+        let entry = self.entry(name, expected)?;
         let stored = match entry.info.dtype {
             Dtype::F64 => DType::F64,
             Dtype::F32 => DType::F32,
