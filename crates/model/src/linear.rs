@@ -5,6 +5,12 @@ use candle_core::{DType, Device, Tensor};
 use crate::Error;
 use crate::quantised::Matrix;
 
+/// Most rows that the kernels on integers serve; beyond, dequantising costs less than it saves.
+const KERNEL_ROWS: usize = 16;
+
+/// Weights that are dequantised at a time for a product of many rows.
+const BLOCK_WEIGHTS: usize = 1 << 21;
+
 /// A matrix [out, in] as it was stored.
 #[derive(Debug, Clone)]
 pub(crate) enum Stored {
@@ -65,6 +71,17 @@ impl Part {
     fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
         match self {
             Self::Dense(transposed) => Ok(x.matmul(transposed)?),
+            Self::Quantised(matrix) if KERNEL_ROWS < x.dim(0)? => {
+                let block = (BLOCK_WEIGHTS / matrix.n_inputs).max(1);
+                let mut outputs = Vec::new();
+                for start in (0..matrix.n_outputs).step_by(block) {
+                    let range = start..matrix.n_outputs.min(start + block);
+                    let shape = (range.len(), matrix.n_inputs);
+                    let weights = Tensor::from_vec(matrix.dequantised(range), shape, &Device::Cpu)?;
+                    outputs.push(x.matmul(&weights.to_dtype(x.dtype())?.t()?)?);
+                }
+                Ok(Tensor::cat(&outputs, 1)?)
+            }
             Self::Quantised(matrix) => {
                 let rows = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
                 let shape = (x.dim(0)?, matrix.n_outputs);
@@ -92,8 +109,8 @@ impl Table {
         match &self.rows {
             Stored::Dense(rows) => Ok(rows.index_select(&Tensor::new(tokens, rows.device())?, 0)?),
             Stored::Quantised(matrix) => {
-                let values: Vec<f32> =
-                    tokens.iter().flat_map(|id| matrix.dequantised_row(*id as usize)).collect();
+                let row = |id: &u32| matrix.dequantised(*id as usize..*id as usize + 1);
+                let values: Vec<f32> = tokens.iter().flat_map(row).collect();
                 let shape = (tokens.len(), matrix.n_inputs);
                 Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.dtype)?)
             }

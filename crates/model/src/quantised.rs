@@ -96,11 +96,13 @@ impl Matrix {
         )
     }
 
-    /// The weights of one output.
-    pub(crate) fn dequantised_row(&self, output: usize) -> Vec<f32> {
-        let (bytes, scales) = self.row(output);
-        let mut weights = vec![0.0; self.n_inputs];
-        dequantise(self.format, self.group_size, bytes, scales, &mut weights);
+    /// The weights of some outputs, [outputs, inputs].
+    pub(crate) fn dequantised(&self, outputs: Range<usize>) -> Vec<f32> {
+        let mut weights = vec![0.0; outputs.len() * self.n_inputs];
+        weights.par_chunks_mut(self.n_inputs).zip(outputs).for_each(|(weights, output)| {
+            let (bytes, scales) = self.row(output);
+            dequantise(self.format, self.group_size, bytes, scales, weights);
+        });
         weights
     }
 
@@ -229,7 +231,7 @@ mod tests {
             let weights: Vec<f32> = weights.iter().map(|weight| weight * 2f32.powi(exponent)).collect();
             let matrix = matrix(format, 128, group_size, &weights);
             for (row, expected) in weights.chunks_exact(128).enumerate() {
-                let found = matrix.dequantised_row(row);
+                let found = matrix.dequantised(row..row + 1);
                 let (_, scales) = matrix.row(row);
                 for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
                     let step = scales[i / group_size];
@@ -257,7 +259,7 @@ mod tests {
             let found = matrix.multiply(&x);
             prop_assert_eq!(found.len(), n_rows * n_outputs);
             for output in 0..n_outputs {
-                let row = matrix.dequantised_row(output);
+                let row = matrix.dequantised(output..output + 1);
                 for (i, x) in x.chunks_exact(n_inputs).enumerate() {
                     let expected: f64 =
                         row.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
@@ -271,7 +273,7 @@ mod tests {
     #[test]
     fn zeros_stay_zeros() {
         for format in [Format::Int8, Format::Int4] {
-            assert_eq!(matrix(format, 64, 64, &[0.0; 64]).dequantised_row(0), [0.0; 64]);
+            assert_eq!(matrix(format, 64, 64, &[0.0; 64]).dequantised(0..1), [0.0; 64]);
         }
     }
 }
