@@ -24,6 +24,7 @@ const FLOORS: &[(&str, usize, &[&str])] = &[
     ("tokenizer", 1, &["gguf"]),
     ("default-model", 0, &[]),
     ("gguf", 0, &[]),
+    ("hub", 0, &[]),
     ("text", 0, &[]),
 ];
 
@@ -78,6 +79,11 @@ const THIRD_PARTY: &[Rule] = &[
         packages: &["tree-sitter", "tree-sitter-*", "streaming-iterator"],
         owners: &["syntax"],
         instead: "only syntax knows trees: offer what you need as a method of its Tree",
+    },
+    Rule {
+        packages: &["curl", "hf-hub", "hyper*", "reqwest", "rustls*", "ureq"],
+        owners: &["hub"],
+        instead: "only hub speaks to other machines, when a person asks it to: nothing else leaves this one",
     },
     Rule {
         packages: &["anyhow"],
@@ -388,6 +394,7 @@ mod proofs {
             package("workspace", "ropey"),
             package("context", "tree-sitter-rust"),
             package("engine", "tokio"),
+            package("server", "ureq"),
             edge("model", "tokenizers", DependencyKind::Development, false),
             package("default-model", "serde"),
         ];
@@ -397,6 +404,7 @@ mod proofs {
             "workspace depends on ropey",
             "context depends on tree-sitter-rust",
             "engine depends on tokio",
+            "server depends on ureq",
             "model depends on tokenizers",
             "default-model depends on serde",
         ];

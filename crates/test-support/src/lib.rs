@@ -1,7 +1,8 @@
-//! For tests only: fixtures, a tiny random checkpoint, a strict LSP client.
+//! For tests only: fixtures, a tiny random checkpoint, a strict LSP client, a model hub that misbehaves.
 //!
 //! What is wrong here is wrong in a test, so everything panics instead of returning errors.
 
 pub mod checkpoint;
 pub mod client;
 pub mod fixture;
+pub mod hub;
