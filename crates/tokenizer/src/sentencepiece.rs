@@ -14,6 +14,7 @@ use crate::sentencepiece::bpe::{Bpe, byte_of};
 use crate::sentencepiece::normalizer::{SPACE_SYMBOL, normalize};
 use crate::sentencepiece::proto::{Description, PieceKind, Whitespace};
 use crate::sentencepiece::units::matcher;
+use crate::special::is_fim_name;
 
 mod added;
 mod bpe;
@@ -39,6 +40,8 @@ pub(crate) struct SentencePiece {
     whitespace: Whitespace,
     /// Ascending by id.
     added: Vec<AddedToken>,
+    /// Ordinary pieces with the name of an infilling token: special, but found within a run of text.
+    infilling: Vec<(u32, String)>,
     /// Of `added`, in its order.
     all: Option<AhoCorasick>,
     /// Those of `added` that are not special, in its order.
@@ -79,7 +82,17 @@ impl SentencePiece {
             .zip(&pieces)
             .filter(|(_, piece)| matches!(piece.kind, PieceKind::Control | PieceKind::Unknown))
             .map(|(id, piece)| (id, piece.text.clone()));
-        let added = files.tokens(controls.collect(), |content| bpe.id(content))?;
+        let added = files
+            .tokens(controls.collect(), |content| bpe.id(content))
+            .map_err(|reason| format!("in the files beside it: {reason}"))?;
+
+        let infilling = (0..)
+            .zip(&pieces)
+            .filter(|(id, piece)| {
+                is_fim_name(&piece.text) && added.iter().all(|token| token.id != *id)
+            })
+            .map(|(id, piece)| (id, piece.text.clone()))
+            .collect();
 
         let mut starts = Vec::with_capacity(pieces.len() + added.len());
         let mut texts = Vec::with_capacity(pieces.len() + added.len());
@@ -97,7 +110,10 @@ impl SentencePiece {
         for token in &added {
             let idx = usize::try_from(token.id).unwrap_or(usize::MAX);
             if MAX_IDS <= idx {
-                return Err(format!("added token id {} is not below {MAX_IDS}", token.id));
+                return Err(format!(
+                    "in the files beside it: added token id {} is not below {MAX_IDS}",
+                    token.id
+                ));
             }
             let n_ids = starts.len().max(idx + 1);
             starts.resize(n_ids, Start::Text);
@@ -124,6 +140,7 @@ impl SentencePiece {
             bpe,
             whitespace,
             added,
+            infilling,
             starts,
         };
         Ok((model, table))
@@ -131,8 +148,9 @@ impl SentencePiece {
 
     /// Special tokens with their names.
     pub(crate) fn specials(&self) -> impl Iterator<Item = (&str, u32)> {
-        let special = self.added.iter().filter(|token| token.is_special);
-        special.map(|token| (token.content.as_str(), token.id))
+        let added = self.added.iter().filter(|token| token.is_special);
+        let infilling = self.infilling.iter().map(|(id, text)| (text.as_str(), *id));
+        added.map(|token| (token.content.as_str(), token.id)).chain(infilling)
     }
 
     /// The token that belongs before every prompt.
@@ -240,3 +258,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
         Err(format!("longer than {MAX_FILE_BYTES} bytes, so no SentencePiece model"))
     }
 }
+
+#[cfg(test)]
+mod tests;

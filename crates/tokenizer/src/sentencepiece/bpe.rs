@@ -45,6 +45,7 @@ struct Merge {
     n_bytes: usize,
 }
 
+/// A negative zero is the lesser of two zeros, as to sentencepiece 0.2.3; 0.2.0 took them for equal.
 impl Ord for Merge {
     fn cmp(&self, other: &Self) -> Ordering {
         self.score.total_cmp(&other.score).then_with(|| other.left.cmp(&self.left))
@@ -81,8 +82,7 @@ impl Bpe {
             if piece.score.is_nan() {
                 return Err(format!("the score of piece {id} is not a number"));
             }
-            // A zero of either sign is one and the same score, but not to `total_cmp`.
-            scores.push(piece.score + 0.0);
+            scores.push(piece.score);
             let by_text = match piece.kind {
                 PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused => &mut merged,
                 PieceKind::Unknown | PieceKind::Control | PieceKind::Byte => &mut reserved,
@@ -229,20 +229,17 @@ impl Bpe {
     }
 
     /// Appends the ids of a piece: its own, those of its parts if it is unused, or those of its bytes.
+    /// An unused character has no parts; sentencepiece 0.2.3 spells it in bytes, where 0.2.0 kept it.
     fn finish<'t>(&self, spelling: &'t str, steps: &HashMap<&'t str, usize>, ids: &mut Vec<u32>) {
         let mut rest = vec![spelling];
         while let Some(spelling) = rest.pop() {
             let id = self.id(spelling).unwrap_or(self.unknown);
-            if self.unused.contains(&id)
-                && let Some(parts) =
-                    steps.get(spelling).and_then(|at| spelling.split_at_checked(*at))
-            {
-                rest.push(parts.1);
-                rest.push(parts.0);
-            } else if id == self.unknown {
-                let byte_ids =
-                    spelling.bytes().filter_map(|byte| self.bytes.get(usize::from(byte)));
-                ids.extend(byte_ids);
+            let is_unused = self.unused.contains(&id);
+            let left = steps.get(spelling).filter(|_| is_unused);
+            if let Some((left, right)) = left.and_then(|at| spelling.split_at_checked(*at)) {
+                rest.extend([right, left]);
+            } else if is_unused || id == self.unknown {
+                ids.extend(spelling.bytes().filter_map(|byte| self.bytes.get(usize::from(byte))));
             } else {
                 ids.push(id);
             }

@@ -4,49 +4,49 @@ use prost::Message;
 
 /// Field numbers and defaults are those of `sentencepiece_model.proto` (proto2), hence the many options.
 #[derive(Clone, PartialEq, Message)]
-struct ModelProto {
+pub(super) struct ModelProto {
     #[prost(message, repeated, tag = "1")]
-    pieces: Vec<PieceProto>,
+    pub(super) pieces: Vec<PieceProto>,
     #[prost(message, optional, tag = "2")]
-    trainer_spec: Option<TrainerSpec>,
+    pub(super) trainer_spec: Option<TrainerSpec>,
     #[prost(message, optional, tag = "3")]
-    normalizer_spec: Option<NormalizerSpec>,
+    pub(super) normalizer_spec: Option<NormalizerSpec>,
     #[prost(message, optional, tag = "5")]
-    denormalizer_spec: Option<NormalizerSpec>,
+    pub(super) denormalizer_spec: Option<NormalizerSpec>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct PieceProto {
+pub(super) struct PieceProto {
     #[prost(string, optional, tag = "1")]
-    piece: Option<String>,
+    pub(super) piece: Option<String>,
     #[prost(float, optional, tag = "2")]
-    score: Option<f32>,
+    pub(super) score: Option<f32>,
     #[prost(int32, optional, tag = "3")]
-    kind: Option<i32>,
+    pub(super) kind: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct TrainerSpec {
+pub(super) struct TrainerSpec {
     #[prost(int32, optional, tag = "3")]
-    model_type: Option<i32>,
+    pub(super) model_type: Option<i32>,
     #[prost(bool, optional, tag = "24")]
-    treat_whitespace_as_suffix: Option<bool>,
+    pub(super) treat_whitespace_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
-    byte_fallback: Option<bool>,
+    pub(super) byte_fallback: Option<bool>,
     #[prost(string, optional, tag = "46")]
-    bos_piece: Option<String>,
+    pub(super) bos_piece: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct NormalizerSpec {
+pub(super) struct NormalizerSpec {
     #[prost(bytes = "vec", optional, tag = "2")]
-    precompiled_charsmap: Option<Vec<u8>>,
+    pub(super) precompiled_charsmap: Option<Vec<u8>>,
     #[prost(bool, optional, tag = "3")]
-    add_dummy_prefix: Option<bool>,
+    pub(super) add_dummy_prefix: Option<bool>,
     #[prost(bool, optional, tag = "4")]
-    remove_extra_whitespaces: Option<bool>,
+    pub(super) remove_extra_whitespaces: Option<bool>,
     #[prost(bool, optional, tag = "5")]
-    escape_whitespaces: Option<bool>,
+    pub(super) escape_whitespaces: Option<bool>,
 }
 
 impl NormalizerSpec {
