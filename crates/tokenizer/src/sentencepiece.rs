@@ -173,8 +173,11 @@ impl SentencePiece {
     }
 
     /// Ids of `text`. Added tokens are found first, and each run of text between two of them is cut on its own.
-    pub(crate) fn encode(&self, text: &str, matching: Matching) -> Vec<u32> {
+    /// `begins_a_run` is whether no run goes on with `text`, so that its first one may get a dummy prefix.
+    pub(crate) fn encode(&self, text: &str, matching: Matching, begins_a_run: bool) -> Vec<u32> {
         let mut ids = Vec::new();
+        let mut whitespace = self.whitespace;
+        whitespace.add_dummy_prefix &= begins_a_run;
         let is_sought = |token: &&AddedToken| matching == Matching::All || !token.is_special;
         let sought: Vec<&AddedToken> = self.added.iter().filter(is_sought).collect();
         let matcher = match matching {
@@ -192,8 +195,9 @@ impl SentencePiece {
             if token.strips_left {
                 run = run.trim_end_matches(is_white_space);
             }
-            self.encode_run(run, &mut ids);
+            self.encode_run(run, whitespace, &mut ids);
             ids.push(token.id);
+            whitespace = self.whitespace;
             strips_right = token.strips_right;
             done = found.end();
         }
@@ -201,13 +205,13 @@ impl SentencePiece {
         if strips_right {
             run = run.trim_start_matches(is_white_space);
         }
-        self.encode_run(run, &mut ids);
+        self.encode_run(run, whitespace, &mut ids);
         ids
     }
 
-    fn encode_run(&self, run: &str, ids: &mut Vec<u32>) {
+    fn encode_run(&self, run: &str, whitespace: Whitespace, ids: &mut Vec<u32>) {
         if !run.is_empty() {
-            self.bpe.encode(&normalize(run, self.whitespace, self.bpe.units()), ids);
+            self.bpe.encode(&normalize(run, whitespace, self.bpe.units()), ids);
         }
     }
 

@@ -110,9 +110,17 @@ impl Tokenizer {
 
     /// Ids of `text` as plain text: control tokens spelled out in it become ordinary tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
+        self.encode_after(&[], text)
+    }
+
+    /// Ids of `text` as [`Self::encode`] gives them, but for text that goes on where `prompt` ends: it gets no dummy
+    /// prefix, unless `prompt` is empty or ends with an added token.
+    pub fn encode_after(&self, prompt: &[u32], text: &str) -> Vec<u32> {
         let ids = match &self.kind {
             Kind::ByteLevel(model) => model.encode_plain(text).ok(),
-            Kind::SentencePiece(model) => Some(model.encode(text, Matching::Plain)),
+            Kind::SentencePiece(model) => {
+                Some(model.encode(text, Matching::Plain, self.begins_a_run(prompt)))
+            }
         };
         let ids = ids.unwrap_or_else(|| self.encode_bytes(text.as_bytes()));
         if !ids.iter().any(|id| self.is_special(*id)) {
@@ -141,7 +149,7 @@ impl Tokenizer {
                 .inner
                 .encode_fast(text, false)
                 .map_or_else(|_| self.encode(text), |encoding| encoding.get_ids().to_vec()),
-            Kind::SentencePiece(model) => model.encode(text, Matching::All),
+            Kind::SentencePiece(model) => model.encode(text, Matching::All, true),
         }
     }
 
@@ -210,11 +218,15 @@ impl Tokenizer {
     /// Decodes ids that continue `prompt`: a space at their start is text, unless it is a dummy prefix because the prompt
     /// is empty or ends with an added token.
     pub fn decode_stream_after(&self, prompt: &[u32]) -> DecodeStream<'_> {
-        let begins_a_run = match (&self.kind, prompt.last()) {
+        DecodeStream::new(self, self.begins_a_run(prompt))
+    }
+
+    /// Whether text after `prompt` is the start of a run.
+    fn begins_a_run(&self, prompt: &[u32]) -> bool {
+        match (&self.kind, prompt.last()) {
             (Kind::SentencePiece(model), Some(last)) => model.is_added(*last),
             (Kind::ByteLevel(_), _) | (_, None) => true,
-        };
-        DecodeStream::new(self, begins_a_run)
+        }
     }
 
     /// Bytes that `id` stands for; the spelling of a special token; empty for an unknown id.

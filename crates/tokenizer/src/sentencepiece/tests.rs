@@ -353,6 +353,18 @@ proptest! {
     }
 
     #[test]
+    fn texts_that_continue_one_another_are_joined_without_a_space(
+        texts in prop::collection::vec(any_text(), 1..4),
+    ) {
+        prop_assume!(!texts.concat().contains(SPACE_SYMBOL));
+        let mut ids = Vec::new();
+        for text in &texts {
+            ids.extend(SMALL.encode_after(&ids, text));
+        }
+        prop_assert_eq!(SMALL.decode(&ids), texts.concat());
+    }
+
+    #[test]
     fn streaming_gives_what_decoding_gives(ids in prop::collection::vec(0_u32..600, 0..40)) {
         prop_assert_eq!(streamed(&SMALL, &ids), SMALL.decode(&ids));
     }
@@ -375,7 +387,7 @@ proptest! {
         let loaded = proto::read(&model)
             .and_then(|description| SentencePiece::new(description, &AddedFiles::default()));
         if let Ok((model, bytes)) = loaded {
-            for id in model.encode(&text, Matching::All) {
+            for id in model.encode(&text, Matching::All, true) {
                 prop_assert!(usize::try_from(id).unwrap() < bytes.n_ids());
             }
         }
