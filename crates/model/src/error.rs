@@ -12,6 +12,14 @@ pub enum Error {
         "{origin}: architecture {found:?} is not supported; this build runs IQuestPLTCoderForCausalLM, LlamaForCausalLM and Qwen2ForCausalLM"
     )]
     Architecture { origin: String, found: String },
+    #[error(
+        "{}: architecture {found:?} is not supported; of GGUF files this build runs llama and qwen2", path.display()
+    )]
+    GgufArchitecture { path: PathBuf, found: String },
+    #[error(transparent)]
+    Gguf(#[from] gguf::Error),
+    #[error("{}: tensor {name}: {reason}", path.display())]
+    GgufTensor { path: PathBuf, name: String, reason: String },
     #[error("{origin} is not a whole safetensors file: {reason}")]
     Safetensors { origin: String, reason: String },
     #[error(

@@ -13,6 +13,8 @@ mod linear;
 
 mod weights;
 
+mod gguf;
+
 mod rope;
 
 mod cache;

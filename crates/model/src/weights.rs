@@ -1,4 +1,4 @@
-//! Tensors of a checkpoint by name: one safetensors file or several with an index, mapped or borrowed.
+//! Tensors of a checkpoint by name: one safetensors file or several with an index, mapped or borrowed, or a GGUF file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
 use serde::Deserialize;
 
 use crate::Error;
+use crate::gguf::Packed;
 use crate::linear::Stored;
 use crate::quantised::{Format, Matrix};
 
@@ -21,6 +22,18 @@ pub(crate) enum Bytes {
 }
 
 impl Bytes {
+    /// The whole file `path`.
+    pub(crate) fn map(path: &Path) -> Result<Self, Error> {
+        let io_error = |source| Error::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io_error)?;
+        // SAFETY: the map is read-only and only ever seen as bytes, every bit pattern of which is valid.
+        // A checkpoint that another process truncates meanwhile faults this one, as with every mapped file;
+        // copying 15 GB on every start to avoid that is not worth it.
+        #[expect(unsafe_code, reason = "the one memory map of weights")]
+        let mmap = unsafe { Mmap::map(&file) }.map_err(io_error)?;
+        Ok(Self::Mapped(mmap))
+    }
+
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Bytes::Mapped(mmap) => mmap,
@@ -67,11 +80,15 @@ pub struct TensorSummary {
 /// Named tensors of a checkpoint; nothing is read before it is asked for.
 pub struct Weights {
     entries: BTreeMap<String, Entry>,
+    /// Tensors of a GGUF file; then there are no others.
+    packed: BTreeMap<String, Packed>,
 }
 
 impl std::fmt::Debug for Weights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Weights").field("n_tensors", &self.entries.len()).finish()
+        f.debug_struct("Weights")
+            .field("n_tensors", &(self.entries.len() + self.packed.len()))
+            .finish()
     }
 }
 
@@ -92,15 +109,15 @@ impl Weights {
             return Err(Error::NoWeights { directory: directory.to_owned() });
         }
         let mut entries = BTreeMap::new();
-        add_shard(&mut entries, map_file(&single)?, &single.display().to_string())?;
-        Ok(Self { entries })
+        add_shard(&mut entries, Bytes::map(&single)?, &single.display().to_string())?;
+        Ok(Self { entries, packed: BTreeMap::new() })
     }
 
     /// Reads one whole safetensors file from memory; `origin` names it in errors.
     pub fn from_static(bytes: &'static [u8], origin: &str) -> Result<Self, Error> {
         let mut entries = BTreeMap::new();
         add_shard(&mut entries, Bytes::Static(bytes), origin)?;
-        Ok(Self { entries })
+        Ok(Self { entries, packed: BTreeMap::new() })
     }
 
     fn from_index(directory: &Path, index_path: &Path) -> Result<Self, Error> {
@@ -120,21 +137,28 @@ impl Weights {
                 return Err(config_error(format!("{name:?} is not a file name")));
             }
             let path: PathBuf = directory.join(name);
-            add_shard(&mut entries, map_file(&path)?, &path.display().to_string())?;
+            add_shard(&mut entries, Bytes::map(&path)?, &path.display().to_string())?;
         }
-        Ok(Self { entries })
+        Ok(Self { entries, packed: BTreeMap::new() })
+    }
+
+    pub(crate) fn from_packed(packed: BTreeMap<String, Packed>) -> Self {
+        Self { entries: BTreeMap::new(), packed }
     }
 
     /// What is stored, in the order of names.
     pub fn summaries(&self) -> Vec<TensorSummary> {
-        self.entries
-            .iter()
-            .map(|(name, entry)| TensorSummary {
-                name: name.clone(),
-                dtype: entry.info.dtype.to_string(),
-                shape: entry.info.shape.clone(),
-            })
-            .collect()
+        let entries = self.entries.iter().map(|(name, entry)| TensorSummary {
+            name: name.clone(),
+            dtype: entry.info.dtype.to_string(),
+            shape: entry.info.shape.clone(),
+        });
+        let packed = self.packed.iter().map(|(name, tensor)| TensorSummary {
+            name: name.clone(),
+            dtype: tensor.type_name().to_owned(),
+            shape: tensor.shape.clone(),
+        });
+        entries.chain(packed).collect()
     }
 
     /// The matrix `name` of shape [out, in]: converted to `dtype`, or as it lies on disk where it is quantised.
@@ -179,6 +203,11 @@ impl Weights {
         matches!(dtype, Some(Dtype::I8 | Dtype::U8))
     }
 
+    /// The tensor `name` comes from a GGUF file.
+    pub(crate) fn is_packed(&self, name: &str) -> bool {
+        self.packed.contains_key(name)
+    }
+
     /// Stored type; the name is one of [`Weights::summaries`], as in the three functions that follow.
     pub(crate) fn dtype(&self, name: &str) -> Dtype {
         self.entries[name].info.dtype
@@ -213,18 +242,17 @@ impl Weights {
                 expected: expected.to_vec(),
             });
         };
-        if entry.info.shape != expected {
-            return Err(Error::Shape {
-                name: name.to_owned(),
-                found: entry.info.shape.clone(),
-                expected: expected.to_vec(),
-            });
-        }
+        check_shape(name, &entry.info.shape, expected)?;
         Ok(entry)
     }
 
     /// How many values of the tensor `name` are NaN or infinite; `None` when it is not there or not of a supported type.
     pub(crate) fn n_not_finite(&self, name: &str) -> Option<usize> {
+        if let Some(packed) = self.packed.get(name) {
+            let values =
+                packed.tensor(DType::F32).ok()?.flatten_all().ok()?.to_vec1::<f32>().ok()?;
+            return Some(values.iter().filter(|value| !value.is_finite()).count());
+        }
         let entry = self.entries.get(name)?;
         let bytes = entry.bytes();
         // In every one of these types the values with all bits of the exponent set are those that are not finite.
@@ -252,6 +280,10 @@ impl Weights {
         expected: &[usize],
         dtype: DType,
     ) -> Result<Tensor, Error> {
+        if let Some(packed) = self.packed.get(name) {
+            check_shape(name, &packed.shape, expected)?;
+            return packed.tensor(dtype);
+        }
         let entry = self.entry(name, expected)?;
         let stored = match entry.info.dtype {
             Dtype::F64 => DType::F64,
@@ -267,15 +299,15 @@ impl Weights {
     }
 }
 
-fn map_file(path: &Path) -> Result<Bytes, Error> {
-    let io_error = |source| Error::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io_error)?;
-    // SAFETY: the map is read-only and only ever seen as bytes, every bit pattern of which is valid.
-    // A checkpoint that another process truncates meanwhile faults this one, as with every mapped file;
-    // copying 15 GB on every start to avoid that is not worth it.
-    #[expect(unsafe_code, reason = "the one memory map of weights")]
-    let mmap = unsafe { Mmap::map(&file) }.map_err(io_error)?;
-    Ok(Bytes::Mapped(mmap))
+fn check_shape(name: &str, found: &[usize], expected: &[usize]) -> Result<(), Error> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::Shape {
+            name: name.to_owned(),
+            found: found.to_vec(),
+            expected: expected.to_vec(),
+        }),
+    }
 }
 
 fn add_shard(

@@ -34,7 +34,7 @@ pub fn quantize(
     let mut tensors = Vec::new();
     for summary in weights.summaries() {
         let name = summary.name;
-        if weights.is_quantised(&name) {
+        if weights.is_quantised(&name) || weights.is_packed(&name) {
             return Err(Error::Quantised { name });
         }
         let plan = plan(&name, &summary.shape, format);
