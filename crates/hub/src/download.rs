@@ -74,8 +74,7 @@ impl Source<'_> {
                     if start.saturating_add(WORTH_HAVING) <= partial.n_bytes() {
                         patience.restore();
                     }
-                    report(Step::Retrying(&reason));
-                    patience.wait(&url, reason)?;
+                    patience.wait(&url, reason, |reason| report(Step::Retrying(reason)))?;
                 }
             }
         }

@@ -23,11 +23,17 @@ impl Patience {
         self.n_failed = 0;
     }
 
-    /// Waits after a failure, or says that it was the last one.
-    pub(crate) fn wait(&mut self, url: &str, reason: String) -> Result<(), Error> {
+    /// Waits after a failure, with a word about it, or says that it was the last one.
+    pub(crate) fn wait(
+        &mut self,
+        url: &str,
+        reason: String,
+        mut on_retry: impl FnMut(&str),
+    ) -> Result<(), Error> {
         self.n_failed += 1;
         match self.pause() {
             Some(pause) => {
+                on_retry(&reason);
                 std::thread::sleep(pause);
                 Ok(())
             }
@@ -57,8 +63,7 @@ pub(crate) fn retried<T>(
             Ok(value) => return Ok(value),
             Err(Failure::Lasting(error)) => return Err(error),
             Err(Failure::Passing(reason)) => {
-                on_retry(&reason);
-                patience.wait(url, reason)?;
+                patience.wait(url, reason, &mut *on_retry)?;
             }
         }
     }
@@ -85,7 +90,9 @@ mod tests {
         let retry = Retry { n_attempts: 3, first_pause: Duration::ZERO };
         let run = |passing: bool| {
             let mut n = 0;
-            let result: Result<(), Error> = retried(retry, "u?secret", &mut |_| (), || {
+            let mut n_retries = 0;
+            let mut on_retry = |_: &str| n_retries += 1;
+            let result: Result<(), Error> = retried(retry, "u?secret", &mut on_retry, || {
                 n += 1;
                 Err(if passing {
                     Failure::Passing("gone".to_owned())
@@ -93,6 +100,7 @@ mod tests {
                     Error::Offline.into()
                 })
             });
+            assert_eq!(n_retries, n - 1);
             (n, result.unwrap_err().to_string())
         };
         assert_eq!(run(true), (3, "gave up on u after 3 attempts: gone".to_owned()));

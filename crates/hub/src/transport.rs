@@ -113,6 +113,10 @@ pub(crate) fn without_query(url: &str) -> String {
 fn failure(url: &str, error: &ureq::Error) -> Failure {
     let reason = error.to_string();
     match error {
+        // How the TLS library says that a certificate is not to be trusted, which time does not mend.
+        ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            Error::Request { url: without_query(url), reason }.into()
+        }
         ureq::Error::Io(_)
         | ureq::Error::Timeout(_)
         | ureq::Error::HostNotFound
@@ -177,6 +181,13 @@ mod tests {
         {
             check_origin(url, None);
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_not_asked_again() {
+        let of = |kind: std::io::ErrorKind| failure("u", &ureq::Error::Io(kind.into()));
+        assert!(matches!(of(std::io::ErrorKind::InvalidData), Failure::Lasting(_)));
+        assert!(matches!(of(std::io::ErrorKind::ConnectionReset), Failure::Passing(_)));
     }
 
     #[track_caller]
