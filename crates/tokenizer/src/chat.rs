@@ -98,7 +98,7 @@ impl ChatTemplate {
         template.map(Some).map_err(|error| load_error(&path, error))
     }
 
-    fn new(
+    pub(crate) fn new(
         source: String,
         bos_token: Option<String>,
         eos_token: Option<String>,

@@ -1,8 +1,10 @@
-//! Text to token ids and back: tokenizer.json, SentencePiece tokenizer.model, special tokens by name, streaming decode, chat templates.
+//! Text to token ids and back: tokenizer.json, SentencePiece tokenizer.model, GGUF, special tokens by name, streaming decode, chat templates.
 
 mod bytes;
 mod chat;
+mod conversation;
 mod error;
+mod gguf;
 mod sentencepiece;
 mod special;
 mod stream;
