@@ -79,7 +79,8 @@ order (`<|fim_prefix|>` before `<|fim_suffix|>`) and plain text were seen in tra
 Source files of {sources} (training split),
 all with permissive licences by their own metadata (MIT, Apache-2.0, BSD, ISC, Zlib, public domain and the like).
 `data.json` lists every package with its version, licence, split and kept bytes. Generated, minified, vendored
-and huge files, files with secret-looking strings, and files that share most of their lines with another one were dropped. The sampling weights are Rust 28, Python 28,
+and huge files, files with secret-looking strings, and files that share
+most of their lines with another one were dropped. The sampling weights are Rust 28, Python 28,
 TypeScript 14, JavaScript 6, Go 12, C 8, other 4. Training saw only a part of what is listed.
 
 {corpus_table(data)}

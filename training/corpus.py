@@ -37,7 +37,8 @@ PACKAGE_CAP = {"golang-1.19-src": 12_000_000, "other": 60_000}
 DEFAULT_CAP = 2_500_000
 
 SKIPPED_PATH = re.compile(
-    r"(^|/)(node_modules|vendor|vendored|_vendor|third_party|thirdparty|extern|deps|testdata|fixtures|snapshots|dist|build"
+    r"(^|/)(node_modules|vendor|vendored|_vendor"
+    r"|third_party|thirdparty|extern|deps|testdata|fixtures|snapshots|dist|build"
     r"|umd|cjs|bundles?|lib-esm|esm\d*|fesm\d*|min|locales?|i18n|__snapshots__|CHANGELOG[^/]*|Cargo\.toml|package-lock\.json)(/|$)"
     r"|\.min\.|\.d\.[cm]?ts$|_pb2|\.pb\.|zz_generated|bindata|_generated|\.generated\.|(^|/)\.cargo|changelog",
     re.IGNORECASE,
