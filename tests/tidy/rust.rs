@@ -10,8 +10,9 @@ use crate::repository::{File, check, hold};
 const UNSAFE: &[&str] = &[
     // The one memory map of weights.
     "crates/model/src/weights.rs",
-    // Calls of kernels that are compiled for more than the target.
+    // Kernels for instructions that not every machine has.
     "crates/model/src/quantised/kernels.rs",
+    "crates/model/src/quantised/kernels/lanes.rs",
 ];
 
 /// How many lines above an unsafe block its SAFETY line may stand: attributes and a longer reason come between.

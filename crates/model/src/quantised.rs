@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use self::kernels::Operands;
 use crate::weights::Bytes;
 
 pub use self::writer::{Rounded, quantize};
@@ -118,7 +119,8 @@ impl Matrix {
                 let (bytes, scales) = self.row(task * OUTPUTS_PER_TASK + i);
                 let x = x.chunks(kernels::MAX_ROWS * self.n_inputs);
                 for (x, out) in x.zip(out.chunks_mut(kernels::MAX_ROWS)) {
-                    kernels::dot(self.format, self.group_size, bytes, scales, x, out);
+                    let (format, group_size) = (self.format, self.group_size);
+                    kernels::dot(Operands { format, group_size, bytes, scales, x }, out);
                 }
             }
         });

@@ -1,0 +1,132 @@
+"""Writes a checkpoint of random weights in the shape of LoopCoder-V2: 7,615,749,680 parameters, 15.2 GB in bfloat16.
+
+`python full_size.py DIRECTORY [--layers N]` writes three shards, an index and config.json. The text that such weights
+give is noise; what is real is the layout, the size and therefore the time and memory that everything takes.
+"""
+
+import argparse
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+
+VOCAB, HIDDEN, MLP, HEADS, KV_HEADS, HEAD_DIM = 76800, 5120, 27648, 40, 8, 128
+N_SHARDS = 3
+STD = 0.02
+# Random values are drawn once and read from another place for each tensor: drawing 7.6 billion would take longest.
+POOL = 1 << 25
+
+
+def layout(n_layers: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes in the released order."""
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (VOCAB, HIDDEN)}
+    for i in range(n_layers):
+        layer = {
+            "input_layernorm.weight": (HIDDEN,),
+            "self_attn.q_proj.weight": (HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.k_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.v_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.o_proj.weight": (HIDDEN, HEADS * HEAD_DIM),
+            "self_attn.plt_gate.weight": (HEADS, HIDDEN),
+            "self_attn.plt_gate.bias": (HEADS,),
+            "self_attn.plt_gate.gate_norm.weight": (HIDDEN,),
+            "post_attention_layernorm.weight": (HIDDEN,),
+            "mlp.gate_proj.weight": (MLP, HIDDEN),
+            "mlp.up_proj.weight": (MLP, HIDDEN),
+            "mlp.down_proj.weight": (HIDDEN, MLP),
+        }
+        shapes |= {f"model.layers.{i}.{name}": shape for name, shape in layer.items()}
+    return shapes | {"model.norm.weight": (HIDDEN,), "lm_head.weight": (VOCAB, HIDDEN)}
+
+
+def config(n_layers: int) -> dict[str, object]:
+    """The released configuration."""
+    return {
+        "architectures": ["IQuestPLTCoderForCausalLM"],
+        "model_type": "iquestpltcoder",
+        "torch_dtype": "bfloat16",
+        "vocab_size": VOCAB,
+        "hidden_size": HIDDEN,
+        "intermediate_size": MLP,
+        "num_hidden_layers": n_layers,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": KV_HEADS,
+        "head_dim": HEAD_DIM,
+        "hidden_act": "silu",
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 500000.0,
+        "rope_scaling": None,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": False,
+        "bos_token_id": 1,
+        "eos_token_id": [2, 75864, 75869],
+        "plt_num_loops": 2,
+        "plt_window_size": [64, 0],
+        "plt_normalize_per_loop": True,
+        "plt_emb_scale": 0.707,
+        "plt_hidden_scale": 0.053,
+        "plt_gate_use_hidden_states": True,
+    }
+
+
+def to_bfloat16(values: np.ndarray) -> np.ndarray:
+    """Truncated, which is good enough for noise."""
+    return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+
+
+def write_tensor(file, shape: tuple[int, ...], pool: np.ndarray, rng: np.random.Generator) -> None:
+    """Ones for norms, noise for the rest."""
+    left = int(np.prod(shape))
+    if len(shape) == 1 and shape[0] == HIDDEN:
+        file.write(to_bfloat16(np.ones(left)).tobytes())
+        return
+    start = int(rng.integers(POOL))
+    while left:
+        part = pool[start : start + left]
+        file.write(part.tobytes())
+        left -= part.size
+        start = 0
+
+
+def write_shard(path: Path, shapes: dict[str, tuple[int, ...]], pool: np.ndarray, rng: np.random.Generator) -> None:
+    """One safetensors file."""
+    header, offset = {}, 0
+    for name, shape in shapes.items():
+        end = offset + 2 * int(np.prod(shape))
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, end]}
+        offset = end
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
+        for shape in shapes.values():
+            write_tensor(file, shape, pool, rng)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--layers", type=int, default=14, help="fewer for a quick try")
+    args = parser.parse_args()
+    args.directory.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    pool = to_bfloat16(rng.standard_normal(POOL, dtype=np.float32) * STD)
+    shapes = layout(args.layers)
+    names, weight_map = list(shapes), {}
+    for shard in range(N_SHARDS):
+        file_name = f"model-{shard + 1:05}-of-{N_SHARDS:05}.safetensors"
+        part = names[shard * len(names) // N_SHARDS : (shard + 1) * len(names) // N_SHARDS]
+        write_shard(args.directory / file_name, {name: shapes[name] for name in part}, pool, rng)
+        weight_map |= dict.fromkeys(part, file_name)
+    total = 2 * sum(int(np.prod(shape)) for shape in shapes.values())
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (args.directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    (args.directory / "config.json").write_text(json.dumps(config(args.layers), indent=1))
+    print(f"{len(shapes)} tensors, {total // 2:,} parameters, {total:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
