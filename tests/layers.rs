@@ -12,7 +12,17 @@ const FLOORS: &[(&str, usize, &[&str])] = &[
     (
         "cli",
         6,
-        &["assist", "default-model", "engine", "model", "server", "text", "tokenizer", "workspace"],
+        &[
+            "assist",
+            "default-model",
+            "engine",
+            "hub",
+            "model",
+            "server",
+            "text",
+            "tokenizer",
+            "workspace",
+        ],
     ),
     ("server", 5, &["assist", "text", "workspace"]),
     ("assist", 4, &["context", "engine", "syntax", "text", "tokenizer", "workspace"]),

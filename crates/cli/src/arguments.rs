@@ -1,0 +1,300 @@
+//! Verbs and flags of the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::location::Location;
+
+/// Completes code with a Parallel Loop Transformer that runs inside this process, offline.
+///
+/// Exit status: 0 done, 1 failed, 2 wrong usage. Results go to stdout, everything else to stderr; DACAPO_LOG sets the log level.
+#[derive(Debug, Parser)]
+#[command(name = "dacapo", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve an editor over stdin and stdout (Language Server Protocol)
+    Lsp(Lsp),
+    /// Complete the code at a place in a file
+    Complete(Complete),
+    /// Continue a text, or a list of token ids
+    Generate(Generate),
+    /// Look into a model
+    Model(Model),
+    /// Show the machine, the model and one timed completion, and say what is wrong
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelFlag {
+    /// Directory of a checkpoint (config.json, tokenizer.json, safetensors), OWNER/NAME of a pulled model, or `default` for the built-in one
+    #[arg(long, value_name = "M", env = "DACAPO_MODEL", default_value = "default")]
+    pub(crate) model: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lsp {
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// Run everything in this process (this build knows no other way)
+    #[arg(long)]
+    pub(crate) standalone: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// Place in a file; line and column are 1-based, columns count Unicode scalar values
+    #[arg(value_name = "FILE:LINE:COL")]
+    pub(crate) location: Location,
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// Directory that paths in the prompt are relative to; else the nearest parent with `.git`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Most tokens of the suggestion
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("input").required(true)))]
+pub(crate) struct Generate {
+    /// Text to continue; the spelling of a control token means that token
+    #[arg(long, value_name = "TEXT", group = "input")]
+    pub(crate) prompt: Option<String>,
+    /// Message of a user, put into the model's chat template
+    #[arg(long, value_name = "TEXT", group = "input")]
+    pub(crate) chat: Option<String>,
+    /// Token ids to continue
+    #[arg(long, value_name = "1,2,3", group = "input", value_delimiter = ',')]
+    pub(crate) tokens: Vec<u32>,
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) max_tokens: usize,
+    /// 0 always takes the likeliest token; without it the model's generation_config.json decides
+    #[arg(long, value_name = "T", value_parser = non_negative)]
+    pub(crate) temperature: Option<f32>,
+    /// Draw from the smallest set of tokens whose probability reaches P
+    #[arg(long, value_name = "P", value_parser = share)]
+    pub(crate) top_p: Option<f32>,
+    /// Draw from the K likeliest tokens; 0 for all
+    #[arg(long, value_name = "K")]
+    pub(crate) top_k: Option<usize>,
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Run the layers R times instead of what the model was trained for
+    #[arg(long, value_name = "R", value_parser = n_loops)]
+    pub(crate) loops: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) verb: ModelVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelVerb {
+    /// Fetch a model from the hub, or go on with what a broken pull left; HF_ENDPOINT names a mirror, HF_TOKEN who asks
+    Pull(Pull),
+    /// The built-in model and those that were pulled
+    List(List),
+    /// Configuration, size and tensors of a checkpoint
+    Inspect(Inspect),
+    /// Compare every tensor with what the configuration asks for, and look at every value
+    Verify(Inspect),
+    /// Write a smaller copy with matrices of 8- or 4-bit integers, and say how far it is from the original
+    Quantize(Quantize),
+    /// Logits after given tokens, for parity checks
+    Logits(LogitsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// Repository of the hub
+    #[arg(value_name = "OWNER/NAME")]
+    pub(crate) repository: String,
+    /// Branch, tag or commit
+    #[arg(long, value_name = "REV", default_value = "main")]
+    pub(crate) revision: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Directory of a checkpoint, or `default`
+    #[arg(value_name = "M")]
+    pub(crate) model: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quantize {
+    /// Directory of a checkpoint
+    #[arg(value_name = "M")]
+    pub(crate) model: String,
+    /// Directory for the copy
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+    #[arg(long, value_enum)]
+    pub(crate) format: Rounding,
+    /// Compare perplexity and likeliest tokens of both on this text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What matrices of the layers are rounded to; embedding and head are rounded to 8 bits in either case.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Rounding {
+    Int8,
+    Int4,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogitsArguments {
+    /// Directory of a checkpoint, or `default`
+    #[arg(value_name = "M")]
+    pub(crate) model: String,
+    #[arg(long, value_name = "1,2,3", required = true, value_delimiter = ',')]
+    pub(crate) tokens: Vec<u32>,
+    /// A row for every token instead of the last one's alone
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// sequential: one loop after the other over all tokens; fused: token by token, all loops in one pass;
+    /// tail: later loops over the last tokens only, not with --all; chunked:N: sequential in chunks of N tokens
+    #[arg(long, value_name = "MODE", default_value = "sequential")]
+    pub(crate) mode: Mode,
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) dtype: Precision,
+    /// Run the layers R times instead of what the model was trained for
+    #[arg(long, value_name = "R", value_parser = n_loops)]
+    pub(crate) loops: Option<usize>,
+    /// Print {"logits":[[...]]}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Schedule of the loops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Sequential,
+    Fused,
+    Tail,
+    Chunked(usize),
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sequential" => Ok(Self::Sequential),
+            "fused" => Ok(Self::Fused),
+            "tail" => Ok(Self::Tail),
+            _ => text
+                .strip_prefix("chunked:")
+                .and_then(|n| n.parse().ok())
+                .filter(|n| *n != 0)
+                .map(Self::Chunked)
+                .ok_or_else(|| "expected sequential, fused, tail or chunked:N".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Precision {
+    F32,
+    F64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn non_negative(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value.is_finite() && 0.0 <= value => Ok(value),
+        _ => Err("expected a number of 0 or more".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if 0.0 < value && value <= 1.0 => Ok(value),
+        _ => Err("expected a number above 0 and at most 1".to_owned()),
+    }
+}
+
+fn n_loops(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(value) if (1..=16).contains(&value) => Ok(value),
+        _ => Err("expected 1 to 16".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn check_refused(arguments: &[&str], expected: &str) {
+        let error = Arguments::try_parse_from(arguments).expect_err("should be refused");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn wrong_usage_says_what_was_expected() {
+        check_refused(&["dacapo", "generate"], "--prompt");
+        check_refused(
+            &["dacapo", "generate", "--prompt", "a", "--tokens", "1"],
+            "cannot be used with",
+        );
+        check_refused(&["dacapo", "generate", "--prompt", "a", "--top-p", "0"], "above 0");
+        check_refused(&["dacapo", "generate", "--prompt", "a", "--loops", "0"], "1 to 16");
+        check_refused(&["dacapo", "model", "logits", "m", "--tokens", "1,x"], "invalid digit");
+        check_refused(
+            &["dacapo", "model", "logits", "m", "--tokens", "1", "--mode", "chunked:0"],
+            "chunked:N",
+        );
+        check_refused(&["dacapo", "complete", "src/main.rs"], "FILE:LINE:COL");
+    }
+}

@@ -1,0 +1,10 @@
+//! One file a verb.
+
+pub(crate) mod complete;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+pub(crate) mod list;
+pub(crate) mod lsp;
+pub(crate) mod model;
+pub(crate) mod pull;
+pub(crate) mod quantize;

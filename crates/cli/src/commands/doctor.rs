@@ -1,0 +1,241 @@
+//! `dacapo doctor`: what runs where, and one timed completion.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use assist::Trigger;
+use engine::CancelFlag;
+use serde::Serialize;
+use workspace::{DocumentId, Language, Workspace};
+
+use crate::arguments::Doctor;
+use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
+use crate::terminal::{milliseconds, print_json};
+
+/// Completed to see that everything from text to tokens and back works.
+const SAMPLE: &str = "fn largest(values: &[i32]) -> Option<i32> {\n    let mut best = None;\n    for value in values {\n        ";
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    device: Device,
+    model: ModelReport,
+    settings: Vec<Setting>,
+    completion: Option<CompletionReport>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Device {
+    kind: &'static str,
+    n_threads: usize,
+    instruction_sets: Vec<&'static str>,
+    kernels: &'static str,
+}
+
+#[derive(Serialize, Default)]
+struct ModelReport {
+    source: String,
+    name: Option<String>,
+    n_parameters: Option<usize>,
+    n_loops: Option<usize>,
+    n_context: Option<usize>,
+    infilling: Option<bool>,
+    chat: Option<bool>,
+}
+
+/// A setting and where its value came from.
+#[derive(Serialize)]
+struct Setting {
+    name: &'static str,
+    value: String,
+    origin: &'static str,
+}
+
+#[derive(Serialize)]
+struct CompletionReport {
+    suggestion: Option<String>,
+    reason: Option<String>,
+    load_ms: f64,
+    cold_ms: f64,
+    warm_ms: f64,
+}
+
+pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
+    let report = examine(&arguments.model.model);
+    let code = if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print(&report)?;
+    }
+    Ok(code)
+}
+
+fn examine(model: &str) -> Report {
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        device: device(),
+        model: ModelReport::default(),
+        settings: vec![
+            setting("model", model, "default", "--model or DACAPO_MODEL"),
+            setting(
+                "log level",
+                &std::env::var("DACAPO_LOG").unwrap_or_else(|_| "warn".to_owned()),
+                "warn",
+                "DACAPO_LOG",
+            ),
+        ],
+        completion: None,
+        problems: Vec::new(),
+    };
+    if let Err(error) = examine_model(model, &mut report) {
+        report.problems.push(format!("{error:#}"));
+    }
+    report
+}
+
+fn setting(name: &'static str, value: &str, default: &str, otherwise: &'static str) -> Setting {
+    let origin = if value == default { "default" } else { otherwise };
+    Setting { name, value: value.to_owned(), origin }
+}
+
+fn examine_model(name: &str, report: &mut Report) -> Result<()> {
+    let source = ModelSource::find(name)?;
+    report.model.source = source.to_string();
+    let config = source.config()?;
+    report.model.name = config.name.clone();
+    report.model.n_parameters = Some(config.n_parameters());
+    report.model.n_loops = Some(config.n_loops);
+    report.model.n_context = Some(config.max_positions);
+    report.model.infilling = Some(source.tokenizer()?.fim().is_some());
+    report.model.chat = Some(source.chat_template()?.is_some());
+
+    let assistant = source.assistant(DEFAULT_MAX_TOKENS)?;
+    let mut workspace = Workspace::new(Vec::new());
+    let id = DocumentId("sample".into());
+    workspace.open(id.clone(), Some("sample.rs".into()), Some(Language::Rust), 0, SAMPLE);
+    let snapshot = workspace.snapshot();
+    let started = Instant::now();
+    let first =
+        assistant.complete(&snapshot, &id, SAMPLE.len(), Trigger::Invoked, &CancelFlag::default());
+    let cold = started.elapsed();
+    let load = first.outcome.map(|outcome| outcome.queued).unwrap_or_default();
+
+    // One more character makes it a new prompt whose beginning is known.
+    let typed = format!("{SAMPLE}i");
+    let mut workspace = Workspace::new(Vec::new());
+    workspace.open(id.clone(), Some("sample.rs".into()), Some(Language::Rust), 1, &typed);
+    let snapshot = workspace.snapshot();
+    let started = Instant::now();
+    assistant.complete(&snapshot, &id, typed.len(), Trigger::Invoked, &CancelFlag::default());
+    let warm = started.elapsed();
+
+    let (suggestion, reason) = match first.suggestion {
+        Ok(suggestion) => (Some(suggestion.text), None),
+        Err(reason) => (None, Some(reason.to_string())),
+    };
+    if first.outcome.is_none()
+        && let Some(reason) = &reason
+    {
+        report.problems.push(format!("the sample could not be completed: {reason}"));
+    }
+    report.completion = Some(CompletionReport {
+        suggestion,
+        reason,
+        load_ms: milliseconds(load),
+        cold_ms: milliseconds(cold.saturating_sub(load)),
+        warm_ms: milliseconds(warm),
+    });
+    Ok(())
+}
+
+fn device() -> Device {
+    Device {
+        kind: "cpu",
+        n_threads: std::thread::available_parallelism().map_or(1, usize::from),
+        instruction_sets: instruction_sets(),
+        kernels: "f32 matrix products (gemm)",
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn instruction_sets() -> Vec<&'static str> {
+    [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
+    ]
+    .into_iter()
+    .filter_map(|(name, found)| found.then_some(name))
+    .collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn instruction_sets() -> Vec<&'static str> {
+    Vec::new()
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let unknown = || "unknown".to_owned();
+    let number = |value: Option<usize>| value.map_or_else(unknown, |value| value.to_string());
+    let yes_no = |value: Option<bool>| match value {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    };
+    writeln!(stdout, "dacapo {}", report.version)?;
+    writeln!(
+        stdout,
+        "device       {}, {} threads, {}",
+        report.device.kind,
+        report.device.n_threads,
+        report.device.instruction_sets.join(" ")
+    )?;
+    writeln!(stdout, "kernels      {}", report.device.kernels)?;
+    writeln!(
+        stdout,
+        "model        {} ({})",
+        report.model.name.as_deref().unwrap_or("unnamed"),
+        report.model.source
+    )?;
+    writeln!(
+        stdout,
+        "             {} parameters, {} loops, context of {} tokens",
+        number(report.model.n_parameters),
+        number(report.model.n_loops),
+        number(report.model.n_context)
+    )?;
+    writeln!(
+        stdout,
+        "             infilling: {}, chat: {}",
+        yes_no(report.model.infilling),
+        yes_no(report.model.chat)
+    )?;
+    for setting in &report.settings {
+        writeln!(stdout, "setting      {} = {} ({})", setting.name, setting.value, setting.origin)?;
+    }
+    if let Some(completion) = &report.completion {
+        writeln!(
+            stdout,
+            "completion   weights {:.0} ms, first {:.0} ms, after one more character {:.0} ms",
+            completion.load_ms, completion.cold_ms, completion.warm_ms
+        )?;
+        match (&completion.suggestion, &completion.reason) {
+            (Some(text), _) => writeln!(stdout, "             {text:?}")?,
+            (None, Some(reason)) => writeln!(stdout, "             no suggestion: {reason}")?,
+            (None, None) => {}
+        }
+    }
+    if report.problems.is_empty() {
+        writeln!(stdout, "problems     none")?;
+    }
+    for problem in &report.problems {
+        writeln!(stdout, "problem      {problem}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! `dacapo model quantize`: a smaller copy of a checkpoint, and how far it is from the original.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use model::{Format, LoadOptions, Rounded};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::arguments::{Quantize, Rounding};
+use crate::model_source::ModelSource;
+use crate::terminal::print_json;
+
+/// Files that stand beside the weights and are copied as they are.
+const COMPANIONS: &[&str] = &[
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+];
+
+/// Tokens that go through the models at a time.
+const CHUNK: usize = 128;
+
+#[derive(Serialize)]
+struct Report {
+    out: String,
+    original_bytes: u64,
+    bytes: u64,
+    tensors: Vec<TensorReport>,
+    comparison: Option<Comparison>,
+}
+
+#[derive(Serialize)]
+struct TensorReport {
+    name: String,
+    format: &'static str,
+    group_size: usize,
+    relative_error: f64,
+}
+
+/// Both models on the same text.
+#[derive(Serialize)]
+struct Comparison {
+    n_tokens: usize,
+    original_perplexity: f64,
+    perplexity: f64,
+    /// Share of positions at which both find the same token likeliest.
+    top1_agreement: f64,
+}
+
+pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
+    let source = ModelSource::find(&arguments.model)?;
+    let ModelSource::Directory(from) = &source else {
+        bail!("{source} is not a directory; only a checkpoint in a directory can be quantized");
+    };
+    let out = &arguments.out;
+    if out.join("model.safetensors").exists() {
+        bail!("{} holds a model already; name another directory", out.display());
+    }
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let format = match arguments.format {
+        Rounding::Int8 => Format::Int8,
+        Rounding::Int4 => Format::Int4,
+    };
+    let rounded = model::quantize(&source.weights()?, format, out)?;
+    write_companions(from, out, arguments.format)?;
+    let comparison = match &arguments.text {
+        Some(text) => Some(compare(&source, &ModelSource::Directory(out.clone()), text)?),
+        None => None,
+    };
+    let report = Report {
+        out: out.display().to_string(),
+        original_bytes: bytes_of_weights(from)?,
+        bytes: bytes_of_weights(out)?,
+        tensors: rounded.into_iter().map(TensorReport::from).collect(),
+        comparison,
+    };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        print(&report)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl From<Rounded> for TensorReport {
+    fn from(rounded: Rounded) -> Self {
+        Self {
+            name: rounded.name,
+            format: match rounded.format {
+                Format::Int8 => "int8",
+                Format::Int4 => "int4",
+            },
+            group_size: rounded.group_size,
+            relative_error: rounded.relative_error,
+        }
+    }
+}
+
+/// The configuration with a note on the format, and the files that need no change.
+fn write_companions(from: &Path, out: &Path, format: Rounding) -> Result<()> {
+    let path = from.join("config.json");
+    let json = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut config: serde_json::Value = serde_json::from_slice(&json)?;
+    config["quantization_config"] = json!({
+        "quant_method": "dacapo",
+        "format": match format { Rounding::Int8 => "int8", Rounding::Int4 => "int4" },
+    });
+    let path = out.join("config.json");
+    std::fs::write(&path, serde_json::to_vec_pretty(&config)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    for name in COMPANIONS.iter().filter(|name| from.join(name).is_file()) {
+        std::fs::copy(from.join(name), out.join(name))
+            .with_context(|| format!("cannot copy {name} to {}", out.display()))?;
+    }
+    Ok(())
+}
+
+fn bytes_of_weights(directory: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "safetensors") {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
+
+fn compare(original: &ModelSource, smaller: &ModelSource, text: &Path) -> Result<Comparison> {
+    let text = std::fs::read_to_string(text)
+        .with_context(|| format!("cannot read {} as UTF-8", text.display()))?;
+    let mut tokens = original.tokenizer()?.encode(&text);
+    tokens.truncate(original.config()?.max_positions);
+    if tokens.len() < 2 {
+        bail!("the text is too short to compare on");
+    }
+    let (losses, likeliest) = read(original, &tokens)?;
+    let (smaller_losses, smaller_likeliest) = read(smaller, &tokens)?;
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let n_agreed = likeliest.iter().zip(&smaller_likeliest).filter(|(a, b)| a == b).count();
+    Ok(Comparison {
+        n_tokens: tokens.len(),
+        original_perplexity: mean(&losses).exp(),
+        perplexity: mean(&smaller_losses).exp(),
+        top1_agreement: n_agreed as f64 / likeliest.len() as f64,
+    })
+}
+
+/// Negative log-likelihood in nats of every token but the first, and the likeliest token at its place.
+fn read(source: &ModelSource, tokens: &[u32]) -> Result<(Vec<f64>, Vec<usize>)> {
+    let model = source.plt(LoadOptions::default())?;
+    let mut cache = model.new_cache()?;
+    let (mut losses, mut likeliest) = (Vec::new(), Vec::new());
+    let mut next = tokens.iter().skip(1);
+    for chunk in tokens.chunks(CHUNK) {
+        for logits in model.prefill_all(chunk, &mut cache)?.to_f64()? {
+            let Some(&token) = next.next() else { break };
+            let (best, largest) = logits
+                .iter()
+                .copied()
+                .enumerate()
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+                .context("the vocabulary is empty")?;
+            let total: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+            losses.push(largest + total.ln() - logits[token as usize]);
+            likeliest.push(best);
+        }
+    }
+    Ok((losses, likeliest))
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    for tensor in &report.tensors {
+        writeln!(
+            stdout,
+            "{} groups of {:<4} error {:.4}  {}",
+            tensor.format, tensor.group_size, tensor.relative_error, tensor.name
+        )?;
+    }
+    if let Some(comparison) = &report.comparison {
+        writeln!(
+            stdout,
+            "perplexity {:.4}, of the original {:.4}, over {} tokens; same likeliest token at {:.1} %",
+            comparison.perplexity,
+            comparison.original_perplexity,
+            comparison.n_tokens,
+            comparison.top1_agreement * 100.0
+        )?;
+    }
+    writeln!(
+        stdout,
+        "{}: {:.1} MB, of the original {:.1} MB",
+        report.out,
+        report.bytes as f64 / 1e6,
+        report.original_bytes as f64 / 1e6
+    )?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! `generation_config.json`: how a checkpoint's authors want it to be sampled.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use engine::Sampling;
+use serde::Deserialize;
+
+/// What the file says; every field may be absent, and so may the file.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct GenerationConfig {
+    #[serde(default)]
+    do_sample: bool,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<usize>,
+    eos_token_id: Option<EosTokenId>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum EosTokenId {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+impl GenerationConfig {
+    pub(crate) fn from_directory(directory: &Path) -> Result<Self> {
+        let path = directory.join("generation_config.json");
+        match std::fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json)
+                .with_context(|| format!("{} is not a generation configuration", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Greedy unless the file asks for draws.
+    pub(crate) fn sampling(&self) -> Sampling {
+        if !self.do_sample {
+            return Sampling::GREEDY;
+        }
+        Sampling {
+            temperature: self.temperature.unwrap_or(1.0),
+            top_p: self.top_p.unwrap_or(1.0),
+            top_k: self.top_k.unwrap_or(0),
+            seed: 0,
+        }
+    }
+
+    /// Ids that end a text, those of the model's own configuration included.
+    pub(crate) fn stop_tokens(&self, of_model: &[u32]) -> Vec<u32> {
+        let mut ids = of_model.to_vec();
+        match &self.eos_token_id {
+            None => {}
+            Some(EosTokenId::One(id)) => ids.push(*id),
+            Some(EosTokenId::Several(more)) => ids.extend(more),
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> GenerationConfig {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn draws_are_made_only_where_the_file_asks_for_them() {
+        let recommended = parse(r#"{"do_sample":true,"temperature":0.6,"top_p":0.95,"top_k":20}"#);
+        let expected = Sampling { temperature: 0.6, top_p: 0.95, top_k: 20, seed: 0 };
+        assert_eq!(recommended.sampling(), expected);
+        assert_eq!(parse(r#"{"temperature":0.6}"#).sampling(), Sampling::GREEDY);
+    }
+
+    #[test]
+    fn every_end_of_text_counts() {
+        let config = parse(r#"{"eos_token_id":[2,75864,75869]}"#);
+        assert_eq!(config.stop_tokens(&[2, 9]), [2, 9, 75864, 75869]);
+        assert_eq!(parse(r#"{"eos_token_id":3}"#).stop_tokens(&[2]), [2, 3]);
+        assert_eq!(parse("{}").stop_tokens(&[2]), [2]);
+    }
+
+    #[test]
+    fn the_file_may_be_absent_but_not_broken() {
+        let directory = tempfile::tempdir().unwrap();
+        let absent = GenerationConfig::from_directory(directory.path()).unwrap();
+        assert_eq!(absent, GenerationConfig::default());
+        std::fs::write(directory.path().join("generation_config.json"), "[").unwrap();
+        let error = GenerationConfig::from_directory(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("generation_config.json is not a generation configuration"));
+    }
+}

@@ -1,0 +1,169 @@
+//! From what `--model` names to a tokenizer and an engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use assist::{Assistant, Sampling};
+use engine::Handle;
+use model::{Config, LoadOptions, Plt, Weights};
+use tokenizer::{ChatTemplate, Tokenizer};
+
+use crate::generation_config::GenerationConfig;
+
+/// Name of the built-in model in errors.
+const EMBEDDED: &str = "built-in model";
+
+/// Most tokens of one suggestion unless the user says otherwise.
+pub(crate) const DEFAULT_MAX_TOKENS: usize = 64;
+
+/// Where a model's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ModelSource {
+    Embedded,
+    Directory(PathBuf),
+    /// A single GGUF file with everything in it.
+    Gguf(PathBuf),
+}
+
+impl ModelSource {
+    /// `name` is `default`, the path of a checkpoint directory or of a GGUF file, or `owner/name` of a pulled model.
+    pub(crate) fn find(name: &str) -> Result<Self> {
+        if name == "default" {
+            return Ok(Self::Embedded);
+        }
+        let path = PathBuf::from(name);
+        if path.is_dir() {
+            return Ok(Self::Directory(path));
+        }
+        if path.is_file() {
+            if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+                return Ok(Self::Gguf(path));
+            }
+            bail!(
+                "{name} is a file; a model is a GGUF file (NAME.gguf) or a directory with config.json, tokenizer.json and safetensors weights"
+            );
+        }
+        if let Ok(repository) = name.parse() {
+            return Self::pulled(&repository);
+        }
+        bail!(
+            "there is no model {name:?}: neither a directory nor a GGUF file nor the name `default`"
+        )
+    }
+
+    fn pulled(repository: &hub::Repository) -> Result<Self> {
+        let models = hub::models_directory(|name| std::env::var_os(name))?;
+        match hub::find_local(&models, repository) {
+            Some(model) if model.is_complete => Ok(Self::Directory(model.directory)),
+            Some(_) => bail!(
+                "the model {repository} is not complete; `dacapo model pull {repository}` goes on with it"
+            ),
+            None => bail!(
+                "there is no model {repository}: neither a directory nor pulled; `dacapo model pull {repository}` fetches it"
+            ),
+        }
+    }
+
+    pub(crate) fn config(&self) -> Result<Config> {
+        Ok(match self {
+            Self::Embedded => Config::from_json(default_model::CONFIG, EMBEDDED)?,
+            Self::Directory(path) => Config::from_directory(path)?,
+            Self::Gguf(path) => Config::from_gguf(path)?,
+        })
+    }
+
+    pub(crate) fn weights(&self) -> Result<Weights, model::Error> {
+        match self {
+            Self::Embedded => Weights::from_static(default_model::WEIGHTS, EMBEDDED),
+            Self::Directory(path) => Weights::from_directory(path),
+            Self::Gguf(path) => Weights::from_gguf(path),
+        }
+    }
+
+    pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
+        Ok(match self {
+            Self::Embedded => Tokenizer::from_json(default_model::TOKENIZER)?,
+            Self::Directory(path) => Tokenizer::from_directory(path)?,
+            Self::Gguf(path) => Tokenizer::from_gguf(path)?,
+        })
+    }
+
+    /// `None` when the model was not made to follow instructions.
+    pub(crate) fn chat_template(&self) -> Result<Option<ChatTemplate>> {
+        Ok(match self {
+            Self::Embedded => None,
+            Self::Directory(path) => ChatTemplate::from_directory(path)?,
+            Self::Gguf(path) => ChatTemplate::from_gguf(path)?,
+        })
+    }
+
+    /// How the model's authors want it to be sampled.
+    pub(crate) fn generation_config(&self) -> Result<GenerationConfig> {
+        match self {
+            Self::Embedded | Self::Gguf(_) => Ok(GenerationConfig::default()),
+            Self::Directory(path) => GenerationConfig::from_directory(path),
+        }
+    }
+
+    pub(crate) fn plt(&self, options: LoadOptions) -> Result<Plt> {
+        let config = self.config()?;
+        Ok(Plt::from_weights(config, &self.weights()?, options)?)
+    }
+
+    /// An engine that reads the weights when it first needs them.
+    pub(crate) fn engine(&self, options: LoadOptions) -> Result<Handle> {
+        let config = self.config()?;
+        let source = self.clone();
+        Ok(Handle::spawn(move || Plt::from_weights(config, &source.weights()?, options)))
+    }
+
+    /// An assistant over an engine of this model.
+    pub(crate) fn assistant(&self, max_tokens: usize) -> Result<Assistant> {
+        let tokenizer = self.tokenizer().with_context(|| format!("no tokenizer for {self}"))?;
+        let config = self.config()?;
+        let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
+        let n_prompt = config.max_positions.saturating_sub(max_tokens);
+        let assist_config = assist::Config { max_tokens, n_prompt, sampling: Sampling::GREEDY };
+        let engine = self.engine(LoadOptions::default())?;
+        Ok(Assistant::new(engine, Arc::new(tokenizer), stop_tokens, assist_config))
+    }
+}
+
+impl std::fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Embedded => f.write_str(EMBEDDED),
+            Self::Directory(path) | Self::Gguf(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_error(name: &str, expected: &str) {
+        let error = ModelSource::find(name).expect_err("should not be found").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused_in_words() {
+        check_error("/nonexistent", "there is no model \"/nonexistent\"");
+        check_error(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "is a file");
+    }
+
+    #[test]
+    fn the_built_in_model_is_whole() {
+        let source = ModelSource::find("default").unwrap();
+        let config = source.config().unwrap();
+        let tokenizer = source.tokenizer().unwrap();
+        assert!(tokenizer.fim().is_some());
+        assert!(tokenizer.vocab_size() <= config.vocab_size);
+        assert!(!config.eos_token_ids.is_empty());
+        let model = source.plt(LoadOptions::default()).unwrap();
+        assert_eq!(model.config().n_loops, 2);
+    }
+}

@@ -1,0 +1,278 @@
+//! The binary as scripts see it: one JSON object on stdout, words on stderr, exit codes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use test_support::checkpoint::TinyModel;
+
+fn dacapo(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dacapo"))
+        .args(arguments)
+        .env_remove("DACAPO_MODEL")
+        .env_remove("DACAPO_LOG")
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("output is UTF-8")
+}
+
+#[track_caller]
+fn json(arguments: &[&str]) -> Value {
+    let output = dacapo(arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_str(text(&output.stdout)).expect("one JSON object and nothing else")
+}
+
+#[track_caller]
+fn check_failure(arguments: &[&str], code: i32, expected: &str) {
+    let output = dacapo(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(expected), "{said:?} does not contain {expected:?}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(text(&output.stdout), "");
+}
+
+fn model() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    TinyModel::SMALL.write(directory.path());
+    directory
+}
+
+fn path(directory: &TempDir) -> &str {
+    directory.path().to_str().unwrap()
+}
+
+fn source(directory: &Path, name: &str, bytes: &[u8], place: &str) -> String {
+    let file = directory.join(name);
+    std::fs::write(&file, bytes).unwrap();
+    format!("{}:{place}", file.display())
+}
+
+#[test]
+fn a_completion_says_all_that_led_to_it() {
+    let model = model();
+    let place =
+        source(model.path(), "é.rs", "fn main() {\n    let 漢 = 1;\n    \n}\n".as_bytes(), "3:5");
+    let report =
+        json(&["complete", &place, "--model", path(&model), "--max-tokens", "8", "--json"]);
+    assert!(report["suggestion"].is_string() != report["reason"]["code"].is_string(), "{report}");
+    assert!(0 < report["prompt_tokens"]["new"].as_u64().unwrap());
+    assert!(report["generated_tokens"].as_u64().unwrap() <= 8);
+    assert!(report["timings_ms"]["prefill"].is_number());
+    let pieces = report["pieces"].as_array().unwrap();
+    let of_kind = |kind: &str| {
+        let piece = pieces.iter().find(|piece| piece["kind"] == kind).expect("a piece of the kind");
+        piece["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(of_kind("prefix"), "fn main() {\n    let 漢 = 1;\n    ");
+    assert_eq!(of_kind("suffix"), "\n}\n");
+    assert_eq!(of_kind("path"), "é.rs\n");
+}
+
+#[test]
+fn tokens_generate_the_same_tokens_again() {
+    let model = model();
+    let generate = |more: &[&str]| {
+        let mut arguments = vec![
+            "generate",
+            "--tokens",
+            "10,20,30",
+            "--model",
+            path(&model),
+            "--max-tokens",
+            "6",
+            "--json",
+        ];
+        arguments.extend(more);
+        json(&arguments)
+    };
+    let greedy = generate(&[]);
+    assert_eq!(greedy["tokens"], generate(&[])["tokens"]);
+    assert_eq!(greedy["prompt_tokens"], 3);
+    let drawn = generate(&["--temperature", "2", "--seed", "7"]);
+    assert_eq!(drawn["tokens"], generate(&["--temperature", "2", "--seed", "7"])["tokens"]);
+    assert_ne!(drawn["tokens"], generate(&["--temperature", "2", "--seed", "8"])["tokens"]);
+    assert_ne!(greedy["tokens"], generate(&["--loops", "1"])["tokens"]);
+}
+
+#[test]
+fn logits_are_rows_of_the_vocabulary_in_every_mode() {
+    let model = model();
+    let logits = |more: &[&str]| {
+        let mut arguments = vec![
+            "model",
+            "logits",
+            path(&model),
+            "--tokens",
+            "1,2,3,4",
+            "--dtype",
+            "f64",
+            "--json",
+        ];
+        arguments.extend(more);
+        let rows: Vec<Vec<f64>> =
+            serde_json::from_value(json(&arguments)["logits"].clone()).unwrap();
+        rows
+    };
+    let all = logits(&["--all"]);
+    assert_eq!((all.len(), all[0].len()), (4, 272));
+    assert_eq!(logits(&[]), all[3..]);
+    let tail = logits(&["--mode", "tail"]);
+    assert_eq!((tail.len(), tail[0].len()), (1, 272));
+    for mode in ["fused", "chunked:3"] {
+        let rows = logits(&["--all", "--mode", mode]);
+        let worst = rows
+            .iter()
+            .flatten()
+            .zip(all.iter().flatten())
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max);
+        assert!(worst < 1e-11, "{mode}: {worst:e}");
+    }
+}
+
+#[test]
+fn inspect_and_doctor_tell_of_the_model() {
+    let model = model();
+    let inspected = json(&["model", "inspect", path(&model), "--json"]);
+    assert_eq!(inspected["n_loops"], 2);
+    assert_eq!(inspected["tensors"].as_array().unwrap().len(), 26);
+    let examined = json(&["doctor", "--model", path(&model), "--json"]);
+    assert_eq!(examined["model"]["infilling"], true);
+    assert_eq!(examined["problems"], serde_json::json!([]));
+    assert!(examined["completion"]["warm_ms"].is_number());
+}
+
+#[test]
+fn a_model_that_is_none_is_refused_in_words() {
+    let empty = tempfile::tempdir().unwrap();
+    check_failure(&["model", "inspect", "/nonexistent"], 1, "there is no model");
+    check_failure(&["model", "inspect", path(&empty)], 1, "config.json");
+
+    let foreign = model();
+    std::fs::write(
+        foreign.path().join("config.json"),
+        r#"{"architectures":["Foo"],"hidden_size":8,
+        "intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":1}"#,
+    )
+    .unwrap();
+    check_failure(
+        &["model", "inspect", path(&foreign)],
+        1,
+        "architecture \"Foo\" is not supported",
+    );
+
+    let truncated = model();
+    let weights = truncated.path().join("model.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    check_failure(
+        &["generate", "--prompt", "a", "--model", path(&truncated)],
+        1,
+        "is not a whole safetensors file: it is truncated",
+    );
+
+    let misshapen = model();
+    let config = misshapen.path().join("config.json");
+    let json = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, json.replace("\"intermediate_size\":64", "\"intermediate_size\":65"))
+        .unwrap();
+    check_failure(
+        &["model", "logits", path(&misshapen), "--tokens", "1"],
+        1,
+        "tensor model.layers.0.mlp.gate_proj.weight has shape [64, 32]; expected [65, 32]",
+    );
+}
+
+#[test]
+fn verify_lists_every_defect_and_fails() {
+    let model = model();
+    let whole = json(&["model", "verify", path(&model), "--json"]);
+    assert_eq!(whole, serde_json::json!({"n_tensors": 26, "defects": [], "unexpected": []}));
+    let config = model.path().join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let untied = text.replace("\"tie_word_embeddings\":true", "\"tie_word_embeddings\":false");
+    std::fs::write(&config, untied).unwrap();
+    let output = dacapo(&["model", "verify", path(&model)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        self::text(&output.stdout),
+        "lm_head.weight: missing; expected shape [272, 32]\n26 tensors, 1 defects\n"
+    );
+}
+
+#[test]
+fn a_quantized_copy_is_smaller_and_close() {
+    let model = model();
+    let out = tempfile::tempdir().unwrap();
+    let copy = out.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    let text = model.path().join("text");
+    std::fs::write(&text, "fn main() { let x = 1; }".repeat(8)).unwrap();
+    let quantize = ["model", "quantize", path(&model), copy, "--format", "int8"];
+    let report = json(&[&quantize[..], &["--text", text.to_str().unwrap(), "--json"]].concat());
+    assert!(report["bytes"].as_u64() < report["original_bytes"].as_u64(), "{report}");
+    assert!(0.9 < report["comparison"]["top1_agreement"].as_f64().unwrap(), "{report}");
+    json(&["model", "verify", copy, "--json"]);
+    json(&["generate", "--prompt", "a", "--model", copy, "--max-tokens", "2", "--json"]);
+    check_failure(&quantize, 1, "holds a model already");
+}
+
+#[test]
+fn the_authors_sampling_holds_unless_told_otherwise() {
+    let model = model();
+    let generate = |more: &[&str]| {
+        let mut arguments = vec![
+            "generate",
+            "--tokens",
+            "1,2",
+            "--model",
+            path(&model),
+            "--max-tokens",
+            "8",
+            "--json",
+        ];
+        arguments.extend(more);
+        json(&arguments)["tokens"].clone()
+    };
+    let greedy = generate(&[]);
+    let recommended = r#"{"do_sample":true,"temperature":3.0,"top_k":200}"#;
+    std::fs::write(model.path().join("generation_config.json"), recommended).unwrap();
+    assert_ne!(generate(&[]), greedy);
+    assert_eq!(generate(&["--temperature", "0"]), greedy);
+}
+
+#[test]
+fn a_place_that_is_none_is_refused_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let rust = |place: &str| source(directory.path(), "a.rs", b"fn a() {}\n", place);
+    check_failure(&["complete", &rust("9:1")], 1, "line 9 is past the end");
+    check_failure(&["complete", &rust("1:11")], 1, "column 11 is past the end");
+    check_failure(&["complete", "/nonexistent.rs:1:1"], 1, "cannot read /nonexistent.rs");
+    check_failure(&["complete", "a.rs"], 2, "FILE:LINE:COL");
+    let latin = source(directory.path(), "latin.rs", b"// caf\xe9\n", "1:1");
+    check_failure(&["complete", &latin], 1, "is not UTF-8: byte 7");
+}
+
+#[test]
+fn a_huge_file_is_an_answer_with_a_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = b"let value = 1;\n";
+    let huge = line.repeat(50_000_000 / line.len());
+    let place = source(directory.path(), "huge.rs", &huge, "2000000:1");
+    let report = json(&["complete", &place, "--json"]);
+    assert_eq!(report["suggestion"], Value::Null);
+    assert_eq!(report["reason"]["code"], "too-large");
+}
+
+#[test]
+fn chat_without_a_template_says_what_to_do_instead() {
+    let model = model();
+    check_failure(&["generate", "--chat", "Hi", "--model", path(&model)], 1, "use --prompt");
+}
