@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use hub::{Error, Event, Pulled, Repository, Retry, Settings, Token, find_local, list_local};
@@ -356,17 +356,36 @@ fn offline_means_offline() {
 #[test]
 fn two_pulls_at_once_are_one() {
     let world = World::new(faithful);
-    let fetched = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| fetched.lock().unwrap().push(world.pull().unwrap().n_fetched));
-        }
+    let pull = &|report: &mut dyn FnMut(Event)| {
+        hub::pull(&world.settings, &repository(), "main", report).unwrap().n_fetched
+    };
+    let (started, on_start) = mpsc::channel();
+    let (waiting, on_wait) = mpsc::channel();
+    let fetched = std::thread::scope(|scope| {
+        let first = scope.spawn(move || {
+            let mut has_waited = false;
+            pull(&mut |event| {
+                if matches!(event, Event::Progress { .. }) && !has_waited {
+                    started.send(()).unwrap();
+                    // Stands still in the middle until the other one has met the lock, or has ended without meeting it.
+                    has_waited = true;
+                    assert_eq!(on_wait.recv(), Ok(()), "the second pull did not wait");
+                }
+            })
+        });
+        let second = scope.spawn(move || {
+            on_start.recv().unwrap();
+            pull(&mut |event| {
+                if event == Event::Waiting {
+                    waiting.send(()).unwrap();
+                }
+            })
+        });
+        [first.join().unwrap(), second.join().unwrap()]
     });
-    world.check_whole(0);
-    let mut fetched = fetched.into_inner().unwrap();
-    fetched.sort_unstable();
-    assert_eq!(fetched, [0, 3]);
+    assert_eq!(fetched, [3, 0]);
     assert_eq!(world.weights_requests(), [(None, weights().len())]);
+    world.check_whole(0);
 }
 
 #[test]
