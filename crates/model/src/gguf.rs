@@ -6,19 +6,16 @@ mod config;
 
 mod names;
 
-mod tensor;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use gguf::Header;
 
+use crate::bytes::Bytes;
 use crate::config::Config;
-use crate::weights::Bytes;
+use crate::packed::Packed;
 use crate::{Error, Weights};
-
-pub(crate) use self::tensor::Packed;
 
 /// Architectures whose tensors have known names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,10 @@ mod error;
 
 mod config;
 
+mod bytes;
+
+mod packed;
+
 mod quantised;
 
 mod linear;
@@ -14,6 +18,8 @@ mod linear;
 mod weights;
 
 mod gguf;
+
+mod quantize;
 
 mod rope;
 
@@ -36,6 +42,7 @@ pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::plt::{DType, LoadOptions, Plt};
-pub use crate::quantised::{Format, Rounded, quantize};
+pub use crate::quantised::Format;
+pub use crate::quantize::{Rounded, quantize};
 pub use crate::verify::{Defect, Verification, verify};
 pub use crate::weights::{TensorSummary, Weights};

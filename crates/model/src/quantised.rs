@@ -1,7 +1,6 @@
 //! Matrices of 8- or 4-bit integers with a scale per group of inputs, multiplied as they lie on disk.
 
 mod kernels;
-mod writer;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,9 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use self::kernels::Operands;
-use crate::weights::Bytes;
-
-pub use self::writer::{Rounded, quantize};
+use crate::bytes::Bytes;
 
 /// Outputs that one task of the thread pool computes.
 const OUTPUTS_PER_TASK: usize = 64;

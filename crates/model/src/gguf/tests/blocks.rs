@@ -7,7 +7,7 @@ use candle_core::DType;
 use gguf::TensorInfo;
 
 use super::super::Packed;
-use crate::weights::Bytes;
+use crate::bytes::Bytes;
 
 /// Values of the one block in `bytes`, stored as type number `kind`.
 fn values(kind: u32, bytes: &[u8], n_values: usize) -> Vec<f32> {

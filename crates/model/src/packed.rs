@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use gguf::TensorInfo;
 
 use crate::Error;
-use crate::weights::Bytes;
+use crate::bytes::Bytes;
 
 /// A tensor as it lies in the file.
 pub(crate) struct Packed {
@@ -54,7 +54,7 @@ impl Kind {
 
 impl Packed {
     /// The reason says what is wrong with the entry `info`.
-    pub(super) fn new(file: &Arc<Bytes>, info: &TensorInfo) -> Result<Self, String> {
+    pub(crate) fn new(file: &Arc<Bytes>, info: &TensorInfo) -> Result<Self, String> {
         let Some((_, _, kind)) = KINDS.iter().find(|(number, _, _)| *number == info.kind) else {
             let names: Vec<&str> = KINDS.iter().map(|(_, name, _)| *name).collect();
             return Err(format!(
@@ -88,7 +88,7 @@ impl Packed {
         }
     }
 
-    pub(super) fn with_pairs(self, paired_heads: Option<usize>) -> Self {
+    pub(crate) fn with_pairs(self, paired_heads: Option<usize>) -> Self {
         Self { paired_heads, ..self }
     }
 

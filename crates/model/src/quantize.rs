@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensorError, View, serialize_to_file};
 
-use super::{Format, dequantise, quantise, scale_from_bits};
+use crate::quantised::{Format, dequantise, quantise, scale_from_bits};
 use crate::{Error, Weights};
 
 /// How one tensor was written.
