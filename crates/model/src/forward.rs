@@ -116,8 +116,9 @@ impl Plt {
         cache: &mut Cache,
         mut keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
-        if cache.is_settled() && cache.output().is_none() {
-            // The loops have run but their output was not kept: the last token runs again.
+        let last_loop_is_done = cache.spans().last().is_none_or(|span| span.to == cache.len());
+        if last_loop_is_done && cache.output().is_none() {
+            // The last loop has run but its output was not kept: the last token runs again.
             let Some(&last) = cache.tokens().last() else { return Err(Error::NoTokens) };
             cache.truncate(cache.len() - 1);
             self.extend(&[last], cache)?;

@@ -278,6 +278,20 @@ fn a_tail_skips_the_beginning_of_a_long_text() {
     check_rows("tail", &found, &fresh[99..], EXACT);
 }
 
+/// A later loop may be done where an earlier one is not: the earlier was stopped after the text had been cut.
+#[test]
+fn the_last_loop_may_be_ahead_of_the_one_before() {
+    let (_, model) = MODELS.iter().find(|(_, model)| model.config().n_loops == 3).unwrap();
+    let text: Vec<u32> = (0..40).map(|i| i * 5 % 48).collect();
+    let mut cache = model.new_cache().unwrap();
+    prefill_all(model, &text, &mut cache);
+    cache.set_span(1, crate::cache::Span::default());
+    cache.truncate(30);
+    let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+    let fresh = prefill_all(model, &text[..30], &mut model.new_cache().unwrap());
+    check_rows("settled", &found, &fresh[29..], EXACT);
+}
+
 fn baseline() -> &'static Plt {
     let found = MODELS.iter().find(|(fixture, _)| fixture.name == "r2-gqa-w5");
     &found.expect("the baseline fixture is there").1
