@@ -117,6 +117,8 @@ pub(crate) enum ModelVerb {
     Verify(Inspect),
     /// Write a smaller copy with matrices of 8- or 4-bit integers, and say how far it is from the original
     Quantize(Quantize),
+    /// Tokens of a text, and how well the model foresees them
+    Tokens(Tokens),
     /// Logits after given tokens, for parity checks
     Logits(LogitsArguments),
 }
@@ -143,7 +145,7 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// Directory of a checkpoint, or `default`
+    /// Directory of a checkpoint, a GGUF file, or `default`
     #[arg(value_name = "M")]
     pub(crate) model: String,
     /// Print one JSON object
@@ -177,8 +179,27 @@ pub(crate) enum Rounding {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Tokens {
+    /// Directory of a checkpoint, a GGUF file, or `default`
+    #[arg(value_name = "M")]
+    pub(crate) model: String,
+    /// A text in UTF-8
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Run the model as well, and give the negative log-likelihood of every token but the first
+    #[arg(long)]
+    pub(crate) losses: bool,
+    /// Look at the first N tokens only
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LogitsArguments {
-    /// Directory of a checkpoint, or `default`
+    /// Directory of a checkpoint, a GGUF file, or `default`
     #[arg(value_name = "M")]
     pub(crate) model: String,
     #[arg(long, value_name = "1,2,3", required = true, value_delimiter = ',')]

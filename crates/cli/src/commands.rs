@@ -8,3 +8,4 @@ pub(crate) mod lsp;
 pub(crate) mod model;
 pub(crate) mod pull;
 pub(crate) mod quantize;
+pub(crate) mod tokens;

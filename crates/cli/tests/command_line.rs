@@ -249,6 +249,34 @@ fn the_authors_sampling_holds_unless_told_otherwise() {
 }
 
 #[test]
+fn tokens_and_their_losses_are_listed() {
+    let model = model();
+    let file = model.path().join("text.py");
+    std::fs::write(&file, "def double(x):\n    return x * 2\n").unwrap();
+    let file = file.to_str().unwrap();
+    let report = json(&["model", "tokens", path(&model), file, "--losses", "--json"]);
+    let losses = report["losses"].as_array().unwrap();
+    assert_eq!(losses.len() + 1, report["tokens"].as_array().unwrap().len());
+    let mean = losses.iter().map(|loss| loss.as_f64().unwrap()).sum::<f64>() / losses.len() as f64;
+    assert!((report["perplexity"].as_f64().unwrap() / mean.exp() - 1.0).abs() < 1e-9);
+    let report = json(&["model", "tokens", path(&model), file, "--limit", "2", "--json"]);
+    assert_eq!(report["tokens"].as_array().unwrap().len(), 2);
+    let too_short = ["model", "tokens", path(&model), file, "--limit", "1", "--losses"];
+    check_failure(&too_short, 1, "has none to foresee");
+}
+
+#[test]
+fn a_broken_gguf_file_is_refused_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("broken.gguf");
+    std::fs::write(&file, b"GGUF\x03\0\0\0").unwrap();
+    let name = file.to_str().unwrap();
+    check_failure(&["model", "inspect", name], 1, "broken.gguf: the file ends within its header");
+    let generate = ["generate", "--model", name, "--prompt", "x"];
+    check_failure(&generate, 1, "broken.gguf: the file ends within its header");
+}
+
+#[test]
 fn a_place_that_is_none_is_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let rust = |place: &str| source(directory.path(), "a.rs", b"fn a() {}\n", place);

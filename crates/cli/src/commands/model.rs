@@ -8,7 +8,7 @@ use model::{Config, DType, LoadOptions, Plt, TensorSummary};
 use serde::Serialize;
 
 use crate::arguments::{Inspect, LogitsArguments, Mode, Model, ModelVerb, Precision};
-use crate::commands::{list, pull, quantize};
+use crate::commands::{list, pull, quantize, tokens};
 use crate::model_source::ModelSource;
 use crate::terminal::print_json;
 
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &Model) -> Result<ExitCode> {
         ModelVerb::Inspect(arguments) => inspect(arguments),
         ModelVerb::Quantize(arguments) => quantize::run(arguments),
         ModelVerb::Verify(arguments) => verify(arguments),
+        ModelVerb::Tokens(arguments) => tokens::run(arguments),
         ModelVerb::Logits(arguments) => logits(arguments),
     }
 }

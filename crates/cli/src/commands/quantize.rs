@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use model::{Format, LoadOptions, Rounded};
+use model::{Format, Rounded};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::{Quantize, Rounding};
+use crate::likelihood;
 use crate::model_source::ModelSource;
 use crate::terminal::print_json;
 
@@ -23,9 +24,6 @@ const COMPANIONS: &[&str] = &[
     "tokenizer.model",
     "tokenizer_config.json",
 ];
-
-/// Tokens that go through the models at a time.
-const CHUNK: usize = 128;
 
 #[derive(Serialize)]
 struct Report {
@@ -141,8 +139,8 @@ fn compare(original: &ModelSource, smaller: &ModelSource, text: &Path) -> Result
     if tokens.len() < 2 {
         bail!("the text is too short to compare on");
     }
-    let (losses, likeliest) = read(original, &tokens)?;
-    let (smaller_losses, smaller_likeliest) = read(smaller, &tokens)?;
+    let (losses, likeliest) = likelihood::read(original, &tokens)?;
+    let (smaller_losses, smaller_likeliest) = likelihood::read(smaller, &tokens)?;
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     let n_agreed = likeliest.iter().zip(&smaller_likeliest).filter(|(a, b)| a == b).count();
     Ok(Comparison {
@@ -151,29 +149,6 @@ fn compare(original: &ModelSource, smaller: &ModelSource, text: &Path) -> Result
         perplexity: mean(&smaller_losses).exp(),
         top1_agreement: n_agreed as f64 / likeliest.len() as f64,
     })
-}
-
-/// Negative log-likelihood in nats of every token but the first, and the likeliest token at its place.
-fn read(source: &ModelSource, tokens: &[u32]) -> Result<(Vec<f64>, Vec<usize>)> {
-    let model = source.plt(LoadOptions::default())?;
-    let mut cache = model.new_cache()?;
-    let (mut losses, mut likeliest) = (Vec::new(), Vec::new());
-    let mut next = tokens.iter().skip(1);
-    for chunk in tokens.chunks(CHUNK) {
-        for logits in model.prefill_all(chunk, &mut cache)?.to_f64()? {
-            let Some(&token) = next.next() else { break };
-            let (best, largest) = logits
-                .iter()
-                .copied()
-                .enumerate()
-                .max_by(|a, b| a.1.total_cmp(&b.1))
-                .context("the vocabulary is empty")?;
-            let total: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-            losses.push(largest + total.ln() - logits[token as usize]);
-            likeliest.push(best);
-        }
-    }
-    Ok((losses, likeliest))
 }
 
 fn print(report: &Report) -> Result<()> {
