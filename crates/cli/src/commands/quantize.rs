@@ -113,6 +113,9 @@ fn write_companions(from: &Path, out: &Path, format: Rounding) -> Result<()> {
     let path = out.join("config.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&config)?)
         .with_context(|| format!("cannot write {}", path.display()))?;
+    // The library makes the file readable to its owner alone; a model is as public as its configuration.
+    let permissions = std::fs::metadata(&path)?.permissions();
+    std::fs::set_permissions(out.join("model.safetensors"), permissions)?;
     for name in COMPANIONS.iter().filter(|name| from.join(name).is_file()) {
         std::fs::copy(from.join(name), out.join(name))
             .with_context(|| format!("cannot copy {name} to {}", out.display()))?;
