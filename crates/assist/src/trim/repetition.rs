@@ -1,6 +1,6 @@
 //! Models that have lost the thread say the same thing over and over.
 
-use crate::lines::{n_visible, numbered};
+use crate::lines::numbered;
 
 /// A line this often in a row is a loop.
 const N_LINES: usize = 3;
@@ -15,7 +15,7 @@ pub(super) fn stop(text: &str, n_seen: usize) -> Option<usize> {
     [repeated_line(text), repeated_piece(text, n_seen)].into_iter().flatten().min()
 }
 
-/// Whole lines only, and only such as have two characters to show: closing brackets come in rows.
+/// Whole lines only, and only such as have a word: closing brackets come in rows, and bare comment leaders between lines.
 fn repeated_line(text: &str) -> Option<usize> {
     let n_whole = text.matches('\n').count();
     let mut run_end = 0;
@@ -23,7 +23,7 @@ fn repeated_line(text: &str) -> Option<usize> {
     let mut last = "";
     for (start, line) in numbered(text).take(n_whole) {
         let line = line.trim();
-        if n_visible(line) < 2 {
+        if !line.contains(char::is_alphanumeric) {
             continue;
         }
         if line == last {
@@ -75,6 +75,7 @@ mod tests {
         check("let total = 1;\nlet total = 1;\nlet total = 1;\n", "let total = 1;");
         check("x = 1\n  y()\n\n  y()\n  y()\n", "x = 1\n  y()");
         check("f();\n}\n}\n}\n}\n", "f();\n}\n}\n}\n}\n");
+        check("/// A b.\n///\n/// A b.\n///\n/// A b.\n", "/// A b.");
         check("g();\nf();\ng();\nf();\ng();\n", "g();\nf();\ng();\nf();\ng();\n");
     }
 
