@@ -185,6 +185,11 @@ impl Cache {
         &self.spans
     }
 
+    /// Loop `loop_idx` has gone on from where it was up to position `to`.
+    pub(crate) fn extend_span(&mut self, loop_idx: usize, to: usize) {
+        self.spans[loop_idx - 1].to = to;
+    }
+
     pub(crate) fn set_span(&mut self, loop_idx: usize, span: Span) {
         self.spans[loop_idx - 1] = span;
     }

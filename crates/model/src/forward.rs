@@ -67,8 +67,7 @@ impl Plt {
         let mut states = self.run_first_loop(tokens, cache)?;
         for loop_idx in 1..self.config.n_loops {
             states = self.run_chunk(loop_idx, start, cache.len(), self.layers.len(), cache)?;
-            let from = cache.spans()[loop_idx - 1].from;
-            cache.set_span(loop_idx, Span { from, to: cache.len() });
+            cache.extend_span(loop_idx, cache.len());
         }
         self.read_out(&states)
     }
@@ -104,8 +103,7 @@ impl Plt {
         }
         cache.advance(&[token]);
         for loop_idx in 1..self.config.n_loops {
-            let from = cache.spans()[loop_idx - 1].from;
-            cache.set_span(loop_idx, Span { from, to: cache.len() });
+            cache.extend_span(loop_idx, cache.len());
         }
         self.read_out(&states.narrow(0, last, 1)?)
     }

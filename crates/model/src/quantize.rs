@@ -37,6 +37,9 @@ pub fn quantize(
         if weights.is_quantised(&name) || weights.is_packed(&name) {
             return Err(Error::Quantised { name });
         }
+        if !weights.is_plain(&name) {
+            return Err(Error::StoredType { name, found: summary.dtype });
+        }
         let plan = plan(&name, &summary.shape, format);
         let Some((format, group_size)) = plan else {
             tensors.push((name.clone(), Output { weights, name, part: Part::Copy }));
@@ -266,6 +269,21 @@ mod tests {
         let error = quantize(&rounded, Format::Int4, again.path()).unwrap_err().to_string();
         assert!(error.contains("is quantised already"), "{error}");
         assert_eq!(std::fs::read_dir(again.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_type_that_is_no_float_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = "model.layers.0.mlp.up_proj.weight";
+        let view =
+            safetensors::tensor::TensorView::new(Dtype::I32, vec![1, 32], &[0; 128]).unwrap();
+        let bytes = safetensors::serialize([(name, view)], None).unwrap();
+        std::fs::write(directory.path().join("model.safetensors"), bytes).unwrap();
+        let weights = Weights::from_directory(directory.path()).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let error = quantize(&weights, Format::Int8, out.path()).unwrap_err().to_string();
+        assert!(error.contains("up_proj.weight is stored as I32"), "{error}");
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0);
     }
 
     #[test]

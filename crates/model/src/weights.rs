@@ -181,6 +181,12 @@ impl Weights {
         self.packed.contains_key(name)
     }
 
+    /// The tensor `name` is stored in one of the types that [`Weights::tensor`] reads.
+    pub(crate) fn is_plain(&self, name: &str) -> bool {
+        let dtype = self.entries.get(name).map(|entry| entry.info.dtype);
+        matches!(dtype, Some(Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16))
+    }
+
     /// Stored type; the name is one of [`Weights::summaries`], as in the three functions that follow.
     pub(crate) fn dtype(&self, name: &str) -> Dtype {
         self.entries[name].info.dtype
