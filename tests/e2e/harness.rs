@@ -49,7 +49,7 @@ impl Session {
     pub(crate) async fn start_with(builder: Builder, model: TinyModel) -> Self {
         let assistant = assistant(model);
         let engine = assistant.engine().clone();
-        let (input, output, server) = spawn(assistant, Options { preload: false });
+        let (input, output, server) = spawn(assistant, Options::default());
         let session = Self { client: builder.start(input, output).await, server, engine };
         // Until the weights are there, automatic requests are answered with that as the reason.
         drop(session.hold_engine());
@@ -60,7 +60,7 @@ impl Session {
     pub(crate) fn silent() -> Self {
         let assistant = assistant(TinyModel::SMALL);
         let engine = assistant.engine().clone();
-        let (input, output, server) = spawn(assistant, Options { preload: false });
+        let (input, output, server) = spawn(assistant, Options::default());
         Self { client: Client::connect(input, output), server, engine }
     }
 
@@ -156,7 +156,7 @@ pub(crate) fn spawn(
 pub(crate) struct Document {
     pub(crate) uri: String,
     pub(crate) text: String,
-    caret: usize,
+    pub(crate) caret: usize,
 }
 
 impl Document {

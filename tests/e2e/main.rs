@@ -5,6 +5,7 @@
 mod harness;
 
 mod completion;
+mod configuration;
 mod lifecycle;
 mod malformed;
 mod order;

@@ -7,12 +7,18 @@ use test_support::fixture::Units;
 
 use crate::harness::{assistant, broken_assistant, builder, document, spawn};
 
+fn preloading() -> Options {
+    Options { command_line: json!({"model": {"preload": true}}), ..Options::default() }
+}
+
 #[tokio::test]
 async fn a_client_that_asks_is_told() {
     let document = document();
     let builder = builder().initialization_options(json!({"status": true, "unheardOf": [1]}));
-    let (input, output, server) = spawn(assistant(TinyModel::SMALL), Options { preload: false });
+    let (input, output, server) = spawn(assistant(TinyModel::SMALL), Options::default());
     let mut client = builder.file(&document.uri, "rust", &document.text).start(input, output).await;
+    let complaint = client.notification("window/showMessage").await;
+    assert!(complaint["message"].as_str().unwrap().contains("unheardOf"), "{complaint}");
     let first = client.notification("dacapo/status").await;
     assert_eq!(
         first,
@@ -41,7 +47,7 @@ async fn a_client_that_asks_is_told() {
 #[tokio::test]
 async fn a_model_that_cannot_be_read_makes_empty_answers_and_a_reason() {
     let document = document();
-    let (input, output, server) = spawn(broken_assistant(), Options { preload: true });
+    let (input, output, server) = spawn(broken_assistant(), preloading());
     let builder = builder().initialization_options(json!({"status": true}));
     let mut client = builder.file(&document.uri, "rust", &document.text).start(input, output).await;
     let status = loop {

@@ -34,6 +34,8 @@ enum Verb {
         #[arg(long)]
         list: bool,
     },
+    /// Write the files in docs that are made from the code: the configuration page and its schema
+    Codegen,
     /// Install the Neovim that the tests use, if it is not there yet, and print its path
     Nvim,
 }
@@ -49,6 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let steps = step::select(steps::ALL, &only)?;
             return Ok(test(&steps));
         }
+        Verb::Codegen => steps::codegen()?,
         Verb::Nvim => println!("{}", tools::neovim()?.display()),
     }
     Ok(ExitCode::SUCCESS)

@@ -39,8 +39,9 @@ pub(crate) struct ModelFlag {
 
 #[derive(Debug, Args)]
 pub(crate) struct Lsp {
-    #[command(flatten)]
-    pub(crate) model: ModelFlag,
+    /// The model to use, whatever the configuration says
+    #[arg(long, value_name = "M", env = "DACAPO_MODEL")]
+    pub(crate) model: Option<String>,
     /// Run everything in this process (this build knows no other way)
     #[arg(long)]
     pub(crate) standalone: bool,

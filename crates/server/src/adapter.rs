@@ -5,9 +5,10 @@ use std::sync::mpsc::Sender;
 use assist::CancelFlag;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
-    CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DidSaveTextDocumentParams, InitializeParams, InitializeResult,
-    InitializedParams, InlineCompletionList, InlineCompletionParams, WillSaveTextDocumentParams,
+    CompletionParams, CompletionResponse, ConfigurationItem, DidChangeConfigurationParams,
+    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, InitializeParams, InitializeResult, InitializedParams,
+    InlineCompletionList, InlineCompletionParams, WillSaveTextDocumentParams,
 };
 use tower_lsp_server::{Client, LanguageServer, jsonrpc};
 
@@ -65,6 +66,17 @@ impl Adapter {
         answer.await.map_err(|_| jsonrpc::Error::internal_error())
     }
 
+    /// Asks the client for its settings (LSP 3.17, `workspace/configuration`).
+    async fn pull_configuration(&self) {
+        let item = ConfigurationItem { scope_uri: None, section: Some("dacapo".into()) };
+        match self.client.configuration(vec![item]).await {
+            Ok(values) => {
+                self.send(Event::Configured(values.into_iter().next().unwrap_or_default()));
+            }
+            Err(error) => tracing::warn!(%error, "the client did not give its settings"),
+        }
+    }
+
     fn send(&self, event: Event) {
         if self.events.send(event).is_err() {
             tracing::debug!("a message came after the end of the session");
@@ -78,14 +90,23 @@ impl LanguageServer for Adapter {
     }
 
     async fn initialized(&self, _: InitializedParams) {
-        let Ok(registrations) = self.ask((), Event::Initialized).await else {
+        let Ok(wanted) = self.ask((), Event::Initialized).await else {
             return;
         };
-        if registrations.is_empty() {
+        if wanted.configuration {
+            self.pull_configuration().await;
+        }
+        if wanted.registrations.is_empty() {
             return;
         }
-        if let Err(error) = self.client.register_capability(registrations).await {
+        if let Err(error) = self.client.register_capability(wanted.registrations).await {
             tracing::warn!(%error, "the client refused a registration");
+        }
+    }
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        if let Ok(true) = self.ask(params, Event::DidChangeConfiguration).await {
+            self.pull_configuration().await;
         }
     }
 

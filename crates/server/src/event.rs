@@ -1,11 +1,12 @@
 //! Every cause of work that reaches the main loop.
 
 use assist::{CancelFlag, Completion};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
-    CompletionList, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, InitializeParams, InitializeResult, InlineCompletionList,
-    InlineCompletionParams, Registration,
+    CompletionList, CompletionParams, DidChangeConfigurationParams, DidChangeTextDocumentParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams, InitializeResult,
+    InlineCompletionList, InlineCompletionParams, Registration,
 };
 use workspace::DocumentId;
 
@@ -21,11 +22,21 @@ pub(crate) struct Request<P, R> {
     pub(crate) reply: oneshot::Sender<R>,
 }
 
+/// What the client is to be asked once it may be spoken to.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) registrations: Vec<Registration>,
+    pub(crate) configuration: bool,
+}
+
 #[derive(Debug)]
 pub(crate) enum Event {
     Initialize(Box<Request<InitializeParams, InitializeResult>>),
-    /// Answered with what is to be registered with the client.
-    Initialized(Request<(), Vec<Registration>>),
+    Initialized(Request<(), Wanted>),
+    /// Answered with whether the client is to be asked for its settings.
+    DidChangeConfiguration(Request<DidChangeConfigurationParams, bool>),
+    /// The client's settings, as it was asked for them.
+    Configured(Value),
     Shutdown(Request<(), ()>),
     DidOpen(DidOpenTextDocumentParams),
     DidChange(DidChangeTextDocumentParams),

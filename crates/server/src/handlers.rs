@@ -2,6 +2,7 @@
 
 pub(crate) mod completion;
 pub(crate) mod did_change;
+pub(crate) mod did_change_configuration;
 pub(crate) mod did_close;
 pub(crate) mod did_open;
 pub(crate) mod document_state;
@@ -14,11 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use assist::{CancelFlag, Reason, Trigger};
 use tower_lsp_server::ls_types::TextDocumentPositionParams;
+use workspace::Document;
 
 use crate::event::Event;
 use crate::proto::from;
 use crate::running::{Running, Waiting};
-use crate::session::Session;
+use crate::session::{NoAnswer, Session};
 
 /// Sends a request for a completion to the assistant, on a thread that may wait; a request that it replaces is answered now.
 fn start(
@@ -30,9 +32,11 @@ fn start(
 ) {
     let id = from::document_id(&at.text_document.uri);
     let Some(document) = session.workspace.document(&id).cloned() else {
-        session.last_reason = Some(Reason::NotOpen);
-        return waiting.decline(Reason::NotOpen.code(), Reason::NotOpen.to_string());
+        return refuse(session, waiting, NoAnswer::from(&Reason::NotOpen));
     };
+    if let Some(why) = switched_off(session, &document, trigger) {
+        return refuse(session, waiting, why);
+    }
     let caret = document.buffer.offset(from::position(at.position), session.client.encoding);
     let running = Running { document, caret, cancel: cancel.clone(), waiting, stale: false };
     let (number, replaced) = session.running.insert(running);
@@ -55,6 +59,35 @@ fn start(
     });
 }
 
+/// Why the settings ask for no suggestion here.
+fn switched_off(session: &Session, document: &Document, trigger: Trigger) -> Option<NoAnswer> {
+    let scope = session.settings.at(document.path.as_deref());
+    let config = &scope.config;
+    if !config.enabled {
+        let message = "Dacapo is switched off by the setting `enabled`.";
+        return Some(NoAnswer::new("disabled", message));
+    }
+    if !config.completion.automatic && trigger == Trigger::Automatic {
+        let message = "The setting `completion.automatic` is off, so suggestions come when asked for by hand.";
+        return Some(NoAnswer::new("automatic-off", message));
+    }
+    let language_id = session.language_ids.get(&document.id);
+    if language_id.is_some_and(|id| config.completion.disabled_languages.contains(id)) {
+        let message = "The setting `completion.disabledLanguages` names this language.";
+        return Some(NoAnswer::new("language-disabled", message));
+    }
+    if document.path.as_deref().is_some_and(|path| scope.excludes(path)) {
+        let message = "The setting `context.exclude` keeps this file from the model.";
+        return Some(NoAnswer::new("excluded", message));
+    }
+    None
+}
+
+fn refuse(session: &mut Session, waiting: Waiting, why: NoAnswer) {
+    waiting.decline(why.code, why.message.clone());
+    session.last_reason = Some(why);
+}
+
 /// Answers the request that the assistant is done with.
 pub(crate) fn finish(
     session: &mut Session,
@@ -73,7 +106,7 @@ pub(crate) fn finish(
     log(&running, &completion);
     session.last_reason = match &completion.suggestion {
         Ok(_) | Err(Reason::Loading | Reason::Cancelled) => None,
-        Err(reason) => Some(reason.clone()),
+        Err(reason) => Some(NoAnswer::from(reason)),
     };
     let client = &session.client;
     match running.waiting {

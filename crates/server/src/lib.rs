@@ -3,6 +3,7 @@
 //! Modules stand in reading order: each imports only from those above it.
 
 mod adapter;
+pub mod config;
 mod event;
 mod frame;
 mod handlers;
@@ -11,9 +12,11 @@ mod proto;
 mod replacement;
 mod running;
 mod session;
+mod settings;
 mod status;
 mod transport;
 
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
@@ -23,6 +26,7 @@ use tokio::runtime;
 use tower_lsp_server::LspService;
 
 use crate::adapter::Adapter;
+use crate::config::{Layer, Source};
 use crate::proto::ext;
 use crate::session::Session;
 
@@ -32,10 +36,29 @@ pub enum Error {
     Thread(#[from] std::io::Error),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a session knows before its client says anything.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// Read the weights as soon as a client is there instead of at its first request.
-    pub preload: bool,
+    /// The user's configuration file, whether it exists or not.
+    pub user_file: Option<PathBuf>,
+    /// Settings that were given as flags, as an object; they win over all others.
+    pub command_line: serde_json::Value,
+}
+
+impl Options {
+    /// The settings that hold outside of any workspace, before the editor says anything.
+    pub fn resolve(&self) -> config::Resolved {
+        let command_line = Layer { source: Source::CommandLine, values: self.command_line.clone() };
+        let user = self.user_file.as_deref().map(config::read_user_file).transpose();
+        let (user, problem) = match user {
+            Ok(layer) => (layer.flatten(), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let layers: Vec<Layer> = user.into_iter().chain([command_line]).collect();
+        let mut resolved = config::resolve(&layers);
+        resolved.problems.extend(problem);
+        resolved
+    }
 }
 
 /// How a session ended.

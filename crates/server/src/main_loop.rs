@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::handlers::{
-    self, completion, did_change, did_close, did_open, document_state, explain, initialize,
-    initialized, inline_completion,
+    self, completion, did_change, did_change_configuration, did_close, did_open, document_state,
+    explain, initialize, initialized, inline_completion,
 };
 use crate::session::Session;
 use crate::status;
@@ -60,6 +60,10 @@ fn handle(session: &mut Session, event: Event) {
             handlers::cancel_all(session);
             let _ = request.reply.send(());
         }
+        Event::DidChangeConfiguration(request) => {
+            did_change_configuration::handle(session, request);
+        }
+        Event::Configured(settings) => did_change_configuration::pulled(session, settings),
         Event::DidOpen(params) => did_open::handle(session, params),
         Event::DidChange(params) => did_change::handle(session, params),
         Event::DidClose(params) => did_close::handle(session, &params),

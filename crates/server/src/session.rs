@@ -1,19 +1,23 @@
 //! The state of one client's session. The main loop owns it and is its only writer.
 
+use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 
 use assist::{Assistant, Reason};
 use futures::channel::mpsc::UnboundedSender;
+use serde::Serialize;
+use serde_json::Value;
 use text::Encoding;
 use tokio::runtime;
 use tower_lsp_server::jsonrpc;
-use workspace::Workspace;
+use workspace::{DocumentId, Workspace};
 
 use crate::Options;
 use crate::event::Event;
 use crate::proto::ext;
 use crate::proto::from::ClientFacts;
 use crate::running::Table;
+use crate::settings::Settings;
 
 /// A message to the client.
 #[derive(Debug)]
@@ -23,17 +27,38 @@ pub(crate) enum Message {
     Response(jsonrpc::Response),
 }
 
+/// Why an answer is empty: a code for machines and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoAnswer {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl NoAnswer {
+    pub(crate) fn new(code: &'static str, message: &str) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<&Reason> for NoAnswer {
+    fn from(reason: &Reason) -> Self {
+        Self { code: reason.code(), message: reason.to_string() }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) assistant: Assistant,
-    pub(crate) options: Options,
+    pub(crate) settings: Settings,
     pub(crate) workspace: Workspace,
     /// Written by `initialize`.
     pub(crate) client: ClientFacts,
     pub(crate) running: Table,
     pub(crate) shutdown_received: bool,
     /// Why the last completion was empty; `None` when it was not.
-    pub(crate) last_reason: Option<Reason>,
+    pub(crate) last_reason: Option<NoAnswer>,
+    /// What the client calls the languages of its open documents.
+    pub(crate) language_ids: HashMap<DocumentId, String>,
     /// The engine has been given cause to read its weights.
     pub(crate) load_requested: bool,
     /// What the client was told last; `None` before `initialized`, when it may not be told anything.
@@ -55,23 +80,32 @@ impl Session {
     ) -> Self {
         Self {
             assistant,
-            options,
+            settings: Settings::new(options),
             workspace: Workspace::new(Vec::new()),
             client: ClientFacts {
                 encoding: Encoding::Utf16,
                 registers_inline_completion: false,
                 markdown_documentation: false,
                 insert_as_is: false,
-                wants_status: false,
+                pulls_configuration: false,
+                registers_configuration: false,
             },
             running: Table::default(),
             shutdown_received: false,
             last_reason: None,
+            language_ids: HashMap::new(),
             load_requested: false,
             shown_status: None,
             events,
             outgoing,
             runtime,
         }
+    }
+
+    /// Sends a notification; a client that has gone away does not mind.
+    pub(crate) fn notify(&self, method: &'static str, params: impl Serialize) {
+        let params = serde_json::to_value(params).unwrap_or(Value::Null);
+        let notification = jsonrpc::Request::build(method).params(params).finish();
+        let _ = self.outgoing.unbounded_send(Message::Request(notification));
     }
 }

@@ -1,11 +1,9 @@
 //! What the client is told about the model and the last completion: `dacapo/status`.
 
 use assist::Status as EngineStatus;
-use serde_json::Value;
-use tower_lsp_server::jsonrpc;
 
 use crate::proto::ext::{self, Status, StatusKind};
-use crate::session::{Message, Session};
+use crate::session::Session;
 
 /// Whether only an event can bring news; nothing tells the loop when the weights have been read.
 pub(crate) fn is_settled(session: &Session) -> bool {
@@ -31,7 +29,7 @@ pub(crate) fn tell(session: &mut Session) {
 
 /// The first word to a client that wants to be told.
 pub(crate) fn begin(session: &mut Session) {
-    if !session.client.wants_status {
+    if !session.settings.session().status || session.shown_status.is_some() {
         return;
     }
     let status = current(session);
@@ -39,10 +37,7 @@ pub(crate) fn begin(session: &mut Session) {
 }
 
 fn send(session: &mut Session, status: Status) {
-    let params = serde_json::to_value(&status).unwrap_or(Value::Null);
-    let notification = jsonrpc::Request::build(ext::STATUS).params(params).finish();
-    // The channel is closed only when the client is gone.
-    let _ = session.outgoing.unbounded_send(Message::Request(notification));
+    session.notify(ext::STATUS, &status);
     session.shown_status = Some(status);
 }
 
@@ -61,9 +56,9 @@ fn current(session: &Session) -> Status {
         }
         EngineStatus::Ready => Status {
             busy: !session.running.is_empty(),
-            message: session.last_reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            message: session.last_reason.as_ref().map(|it| it.message.clone()).unwrap_or_default(),
             kind: StatusKind::Normal,
-            reason: session.last_reason.as_ref().map(|reason| reason.code()),
+            reason: session.last_reason.as_ref().map(|it| it.code),
         },
     }
 }

@@ -4,6 +4,7 @@
 //! a frame or message of the wrong shape, a second answer, an answer to nothing, an unread message at the end.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,12 +18,20 @@ const DEADLOCK: Duration = Duration::from_secs(50);
 pub struct Builder {
     capabilities: Value,
     initialization_options: Value,
+    configuration: Value,
+    folders: Vec<String>,
     files: Vec<(String, String, String)>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { capabilities: json!({}), initialization_options: Value::Null, files: Vec::new() }
+        Self {
+            capabilities: json!({}),
+            initialization_options: Value::Null,
+            configuration: Value::Null,
+            folders: Vec::new(),
+            files: Vec::new(),
+        }
     }
 }
 
@@ -44,6 +53,20 @@ impl Builder {
         self
     }
 
+    /// What is answered for each item of `workspace/configuration`.
+    #[must_use]
+    pub fn configuration(mut self, settings: Value) -> Self {
+        self.configuration = settings;
+        self
+    }
+
+    /// A folder of the workspace.
+    #[must_use]
+    pub fn folder(mut self, path: &Path) -> Self {
+        self.folders.push(format!("file://{}", path.display()));
+        self
+    }
+
     /// Opens a document, at version 1, as soon as the session stands.
     #[must_use]
     pub fn file(mut self, uri: &str, language_id: &str, text: &str) -> Self {
@@ -58,6 +81,8 @@ impl Builder {
         W: AsyncWrite + Unpin,
     {
         let mut client = Client::connect(reader, writer);
+        client.configuration = self.configuration;
+        client.folders = self.folders;
         client.initialize(self.capabilities, self.initialization_options).await;
         for (uri, language_id, text) in self.files {
             client.did_open(&uri, &language_id, 1, &text).await;
@@ -80,6 +105,8 @@ pub struct Client<R, W> {
     reader: BufReader<R>,
     writer: W,
     next_id: i64,
+    configuration: Value,
+    folders: Vec<String>,
     /// Requests without an answer yet.
     pending: Vec<i64>,
     /// Answers nobody has asked for yet.
@@ -101,6 +128,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             reader: BufReader::new(reader),
             writer,
             next_id: 1,
+            configuration: Value::Null,
+            folders: Vec::new(),
             pending: Vec::new(),
             answers: BTreeMap::new(),
             refusals: VecDeque::new(),
@@ -111,10 +140,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
     }
 
     pub async fn initialize(&mut self, capabilities: Value, initialization_options: Value) {
+        let folders = match self.folders.as_slice() {
+            [] => Value::Null,
+            folders => folders.iter().map(|uri| json!({"uri": uri, "name": uri})).collect(),
+        };
         let params = json!({
             "processId": null,
             "clientInfo": {"name": "test-support", "version": "1"},
             "rootUri": null,
+            "workspaceFolders": folders,
             "capabilities": capabilities,
             "initializationOptions": initialization_options,
         });
@@ -237,6 +271,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         }
     }
 
+    /// What is answered from now on for each item of `workspace/configuration`.
+    pub fn set_configuration(&mut self, settings: Value) {
+        self.configuration = settings;
+    }
+
     /// Whether the answer has come already, without waiting.
     pub fn is_answered(&self, id: i64) -> bool {
         self.answers.contains_key(&id)
@@ -327,7 +366,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         let result = match method {
             "workspace/configuration" => {
                 let n_items = params["items"].as_array().expect("items").len();
-                json!(vec![Value::Null; n_items])
+                json!(vec![self.configuration.clone(); n_items])
             }
             "client/registerCapability"
             | "client/unregisterCapability"

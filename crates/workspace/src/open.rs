@@ -107,6 +107,11 @@ impl Workspace {
         }
     }
 
+    /// The folders that paths are shown relative to.
+    pub fn roots(&self) -> &[PathBuf] {
+        &self.roots
+    }
+
     pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
         self.entries.get(id).map(|entry| &entry.document)
     }

@@ -9,6 +9,7 @@ pub(crate) fn handle(session: &mut Session, params: &DidCloseTextDocumentParams)
     let id = from::document_id(&params.text_document.uri);
     session.running.mark_stale(&id);
     session.running.cancel_document(&id);
+    session.language_ids.remove(&id);
     if let Err(error) = session.workspace.close(&id) {
         tracing::warn!(%error, "didClose ignored");
     }

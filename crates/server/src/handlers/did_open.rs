@@ -11,5 +11,6 @@ pub(crate) fn handle(session: &mut Session, params: DidOpenTextDocumentParams) {
     let path = from::path(&document.uri);
     let language = from::language(&document.language_id, path.as_deref());
     session.running.mark_stale(&id);
+    session.language_ids.insert(id.clone(), document.language_id);
     session.workspace.open(id, path, language, document.version, &document.text);
 }

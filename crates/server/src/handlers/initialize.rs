@@ -15,6 +15,7 @@ use crate::session::Session;
 pub(crate) fn handle(session: &mut Session, request: Request<InitializeParams, InitializeResult>) {
     session.client = from::client_facts(&request.params);
     session.workspace = Workspace::new(from::roots(&request.params));
+    session.settings.set_initialization(request.params.initialization_options);
     let client = request.params.client_info.as_ref();
     tracing::info!(
         client = client.map(|it| it.name.as_str()),

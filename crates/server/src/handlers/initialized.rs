@@ -3,24 +3,30 @@
 use serde_json::json;
 use tower_lsp_server::ls_types::Registration;
 
-use crate::event::Request;
+use crate::event::{Request, Wanted};
+use crate::handlers::did_change_configuration;
 use crate::session::Session;
-use crate::status;
 
-pub(crate) fn handle(session: &mut Session, request: Request<(), Vec<Registration>>) {
-    let registrations = match session.client.registers_inline_completion {
-        true => vec![Registration {
+pub(crate) fn handle(session: &mut Session, request: Request<(), Wanted>) {
+    let client = &session.client;
+    let mut registrations = Vec::new();
+    if client.registers_inline_completion {
+        registrations.push(Registration {
             id: "dacapo-inline-completion".into(),
             method: "textDocument/inlineCompletion".into(),
             // The client's own selector applies: any language can be completed.
             register_options: Some(json!({ "documentSelector": null })),
-        }],
-        false => Vec::new(),
-    };
-    let _ = request.reply.send(registrations);
-    if session.options.preload {
-        session.assistant.engine().preload();
-        session.load_requested = true;
+        });
     }
-    status::begin(session);
+    if client.registers_configuration {
+        registrations.push(Registration {
+            id: "dacapo-configuration".into(),
+            method: "workspace/didChangeConfiguration".into(),
+            register_options: Some(json!({ "section": "dacapo" })),
+        });
+    }
+    let configuration = client.pulls_configuration;
+    let _ = request.reply.send(Wanted { registrations, configuration });
+    // A client that is asked for its settings is told what is wrong once these are there.
+    did_change_configuration::apply(session);
 }

@@ -19,12 +19,15 @@ pub(crate) struct ClientFacts {
     pub(crate) registers_inline_completion: bool,
     pub(crate) markdown_documentation: bool,
     pub(crate) insert_as_is: bool,
-    /// Asked for `dacapo/status`: clients that do not know a notification may show an error for each.
-    pub(crate) wants_status: bool,
+    /// Answers `workspace/configuration`.
+    pub(crate) pulls_configuration: bool,
+    /// Sends `workspace/didChangeConfiguration` when asked to.
+    pub(crate) registers_configuration: bool,
 }
 
 pub(crate) fn client_facts(params: &InitializeParams) -> ClientFacts {
     let text_document = params.capabilities.text_document.as_ref();
+    let workspace = params.capabilities.workspace.as_ref();
     let item = text_document
         .and_then(|it| it.completion.as_ref())
         .and_then(|it| it.completion_item.as_ref());
@@ -40,11 +43,10 @@ pub(crate) fn client_facts(params: &InitializeParams) -> ClientFacts {
         insert_as_is: item
             .and_then(|it| it.insert_text_mode_support.as_ref())
             .is_some_and(|support| support.value_set.contains(&InsertTextMode::AS_IS)),
-        wants_status: params
-            .initialization_options
-            .as_ref()
-            .and_then(|options| options.get("status"))
-            .and_then(|status| status.as_bool())
+        pulls_configuration: workspace.and_then(|it| it.configuration).unwrap_or(false),
+        registers_configuration: workspace
+            .and_then(|it| it.did_change_configuration.as_ref())
+            .and_then(|it| it.dynamic_registration)
             .unwrap_or(false),
     }
 }
@@ -144,17 +146,6 @@ mod tests {
         check_encoding(json!(["utf-7"]), Encoding::Utf16);
         check_encoding(json!([]), Encoding::Utf16);
         assert_eq!(facts(json!({"capabilities": {}})).encoding, Encoding::Utf16);
-    }
-
-    #[test]
-    fn options_of_the_wrong_shape_are_ignored() {
-        let wants = |options| {
-            facts(json!({"capabilities": {}, "initializationOptions": options})).wants_status
-        };
-        assert!(wants(json!({"status": true, "colour": "red"})));
-        assert!(!wants(json!({"status": "yes"})));
-        assert!(!wants(json!([1])));
-        assert!(!wants(json!(null)));
     }
 
     #[track_caller]

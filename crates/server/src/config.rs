@@ -1,0 +1,129 @@
+//! Settings: their types, where values come from, and who may set what.
+//!
+//! The types are the one place that names a setting: the reference page and the JSON schema are made from them.
+
+mod files;
+mod keys;
+mod layers;
+mod reference;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use files::{read_user_file, read_workspace_file, user_file};
+pub use layers::{Layer, Problem, Resolved, Source, Value, resolve, resolve_in};
+pub use reference::{reference_page, schema};
+
+/// Settings of Dacapo.
+///
+/// The attribute `x-untrusted` says what a workspace that is not trusted may do with a setting: `off` may switch it off,
+/// `less` may lower it, `more` may add to it; without it such a workspace may not set it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether anything is suggested at all.
+    #[schemars(extend("x-untrusted" = "off"))]
+    pub enabled: bool,
+    /// Send `dacapo/status` to the client; for clients that know this notification.
+    pub status: bool,
+    /// The editor trusts the folders that it has open, so their `.dacapo.toml` may set anything; only an editor can say so.
+    pub trusted: bool,
+    /// Folders whose `.dacapo.toml`, and that of every folder inside them, may set anything.
+    pub trusted_folders: Vec<String>,
+    pub model: ModelConfig,
+    pub completion: CompletionConfig,
+    pub context: ContextConfig,
+    pub daemon: DaemonConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// `default` for the built-in model, the path of a checkpoint directory or of a GGUF file, or `OWNER/NAME` of a pulled model.
+    pub name: String,
+    /// Read the weights as soon as an editor connects, instead of when somebody begins to type.
+    pub preload: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CompletionConfig {
+    /// Suggest while the user types; without it only when asked by hand.
+    #[schemars(extend("x-untrusted" = "off"))]
+    pub automatic: bool,
+    /// Most tokens of one suggestion.
+    #[schemars(range(min = 1, max = 1024), extend("x-untrusted" = "less"))]
+    pub max_tokens: u32,
+    /// Most tokens of a prompt; the context of the model is a further limit.
+    #[schemars(range(min = 64, max = 131_072), extend("x-untrusted" = "less"))]
+    pub max_prompt_tokens: u32,
+    /// Languages without suggestions, by their LSP identifiers.
+    #[schemars(extend("x-untrusted" = "more"))]
+    pub disabled_languages: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ContextConfig {
+    /// Files that are neither completed nor shown to the model, as patterns in the form of a `.gitignore`, relative to the workspace folder.
+    #[schemars(extend("x-untrusted" = "more"))]
+    pub exclude: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DaemonConfig {
+    /// Seconds after which a daemon without clients ends. Read from the user's file alone, when the daemon starts.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub exit_after_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            status: false,
+            trusted: false,
+            trusted_folders: Vec::new(),
+            model: ModelConfig::default(),
+            completion: CompletionConfig::default(),
+            context: ContextConfig::default(),
+            daemon: DaemonConfig::default(),
+        }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { name: "default".into(), preload: false }
+    }
+}
+
+impl Default for CompletionConfig {
+    fn default() -> Self {
+        Self {
+            automatic: true,
+            max_tokens: 64,
+            max_prompt_tokens: 2048,
+            disabled_languages: Vec::new(),
+        }
+    }
+}
+
+impl Default for ContextConfig {
+    fn default() -> Self {
+        // What is never worth completing, and what holds secrets more often than not.
+        let exclude =
+            [".env", ".env.*", "*.pem", "*.key", "*.p12", "*.pfx", "id_rsa", "id_ed25519"];
+        Self { exclude: exclude.map(str::to_owned).to_vec() }
+    }
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        Self { exit_after_seconds: 600 }
+    }
+}
+
+#[cfg(test)]
+mod tests;
