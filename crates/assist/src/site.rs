@@ -47,12 +47,12 @@ impl Site {
             before,
             after,
             unclosed: open,
-            place: document.tree.as_ref().map_or(Place::Code, |tree| tree.place(offset)),
+            place: document.tree().map_or(Place::Code, |tree| tree.place(offset)),
             extent: Extent::Line,
             language: document.language,
             line_ending: buffer.line_ending(),
         };
-        let in_empty_body = match &document.tree {
+        let in_empty_body = match document.tree() {
             Some(tree) => tree.caret_in_empty_body(offset),
             None => site.looks_like_empty_body(),
         };

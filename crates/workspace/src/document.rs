@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use syntax::{Language, Tree};
-use text::Buffer;
+use text::{Applied, Buffer};
+
+use crate::tree_cell::TreeCell;
 
 /// Opaque name of an open document; the caller chooses it and it is unique among open documents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,11 +29,37 @@ pub struct Document {
     /// As the client counts; it is stored, never compared.
     pub version: i32,
     pub buffer: Buffer,
-    /// Of `buffer` as it stands; `None` when there is no grammar, the document is too large, or parsing took too long.
-    pub tree: Option<Tree>,
+    /// Of `buffer` as it stands.
+    tree: Option<Arc<TreeCell>>,
 }
 
 impl Document {
+    pub fn new(
+        id: DocumentId,
+        path: Option<PathBuf>,
+        language: Option<Language>,
+        version: i32,
+        buffer: Buffer,
+    ) -> Self {
+        let cell = |language| Arc::new(TreeCell::new(language, buffer.clone()));
+        let tree = language.map(cell);
+        Self { id, path, language, version, buffer, tree }
+    }
+
+    /// The tree of the text as it stands; `None` when there is no grammar, the document is too large, or parsing took too long.
+    ///
+    /// The first caller parses, which may take seconds for a text of megabytes; it is not for the thread that owns the workspace.
+    pub fn tree(&self) -> Option<&Tree> {
+        self.tree.as_deref()?.tree()
+    }
+
+    /// Tells the document that `applied` led to its buffer as it now stands.
+    pub(crate) fn changed(&mut self, applied: &[Applied]) {
+        let buffer = &self.buffer;
+        self.tree =
+            self.tree.as_ref().map(|cell| Arc::new(cell.changed(applied, buffer.clone())));
+    }
+
     /// Above [`syntax::MAX_BYTES`] (4 MB), where no tree is kept.
     pub fn is_large(&self) -> bool {
         syntax::MAX_BYTES < self.buffer.len()

@@ -1,5 +1,7 @@
 //! What the user has open: documents, their trees and versions, recent edits, immutable snapshots. No file is read here.
 
+mod tree_cell;
+
 mod document;
 
 mod log;

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use syntax::{Language, Tree};
-use text::{Applied, Buffer, Edit, Encoding, Position};
+use syntax::Language;
+use text::{Buffer, Edit, Encoding, Position};
 
 use crate::difference::difference;
 use crate::log::EditLog;
 use crate::{Document, DocumentId, Snapshot};
-
-/// A parse that ran out of time is not tried again at each keystroke: that would spend its whole limit on every one of them.
-const CHANGES_BETWEEN_PARSES: u32 = 64;
 
 /// A change as it arrives from outside, in the order it is to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +32,8 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub struct Workspace {
     roots: Arc<[PathBuf]>,
-    entries: BTreeMap<DocumentId, Entry>,
+    documents: BTreeMap<DocumentId, Arc<Document>>,
     log: EditLog,
-}
-
-#[derive(Debug)]
-struct Entry {
-    document: Arc<Document>,
-    changes_until_parse: u32,
 }
 
 impl Workspace {
@@ -61,12 +52,8 @@ impl Workspace {
         text: &str,
     ) {
         self.log.forget(&id);
-        let buffer = Buffer::from(text);
-        let document =
-            Arc::new(Document { id: id.clone(), path, language, version, buffer, tree: None });
-        let mut entry = Entry { document, changes_until_parse: 0 };
-        entry.parse(&[]);
-        self.entries.insert(id, entry);
+        let document = Document::new(id.clone(), path, language, version, Buffer::from(text));
+        self.documents.insert(id, Arc::new(document));
     }
 
     /// Applies changes in order; `encoding` is the unit of their columns. `version` is stored as it is, even if it goes backwards.
@@ -80,8 +67,10 @@ impl Workspace {
         encoding: Encoding,
         changes: impl IntoIterator<Item = Change>,
     ) -> Result<(), Error> {
-        let Some(entry) = self.entries.get_mut(id) else { return Err(Error::NotOpen(id.clone())) };
-        let document = Arc::make_mut(&mut entry.document);
+        let Some(document) = self.documents.get_mut(id) else {
+            return Err(Error::NotOpen(id.clone()));
+        };
+        let document = Arc::make_mut(document);
         document.version = version;
         let mut applied = Vec::new();
         for change in changes {
@@ -90,7 +79,7 @@ impl Workspace {
             applied.push(document.buffer.apply(&edit));
         }
         if !applied.is_empty() {
-            entry.parse(&applied);
+            document.changed(&applied);
         }
         Ok(())
     }
@@ -101,7 +90,7 @@ impl Workspace {
     /// [`Error::NotOpen`].
     pub fn close(&mut self, id: &DocumentId) -> Result<(), Error> {
         self.log.forget(id);
-        match self.entries.remove(id) {
+        match self.documents.remove(id) {
             Some(_) => Ok(()),
             None => Err(Error::NotOpen(id.clone())),
         }
@@ -113,41 +102,14 @@ impl Workspace {
     }
 
     pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
-        self.entries.get(id).map(|entry| &entry.document)
+        self.documents.get(id)
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        let document =
-            |(id, entry): (&DocumentId, &Entry)| (id.clone(), Arc::clone(&entry.document));
         Snapshot {
             roots: Arc::clone(&self.roots),
-            documents: self.entries.iter().map(document).collect(),
+            documents: self.documents.clone(),
             edits: self.log.edits(),
-        }
-    }
-}
-
-impl Entry {
-    /// Brings the tree up to the buffer, to which `applied` led from the buffer of the tree.
-    fn parse(&mut self, applied: &[Applied]) {
-        let document = Arc::make_mut(&mut self.document);
-        let Some(language) = document.language else { return };
-        if document.is_large() {
-            document.tree = None;
-            // The text is parsed as soon as it is small enough.
-            self.changes_until_parse = 0;
-            return;
-        }
-        if document.tree.is_none() && 0 < self.changes_until_parse {
-            self.changes_until_parse -= 1;
-            return;
-        }
-        document.tree = match &document.tree {
-            Some(tree) => tree.reparse(applied, &document.buffer),
-            None => Tree::parse(language, &document.buffer),
-        };
-        if document.tree.is_none() {
-            self.changes_until_parse = CHANGES_BETWEEN_PARSES;
         }
     }
 }

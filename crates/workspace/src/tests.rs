@@ -99,7 +99,7 @@ proptest! {
             prop_assert_eq!(document.buffer.to_string(), &*text);
             prop_assert_eq!(document.version, version as i32);
             let fresh = Tree::parse(Language::Rust, &document.buffer).unwrap();
-            let tree = document.tree.as_ref().unwrap();
+            let tree = document.tree().unwrap();
             if !fresh.has_error() {
                 prop_assert_eq!(tree.to_sexp(), fresh.to_sexp());
             }
@@ -192,7 +192,7 @@ fn closing_and_opening_anew_start_from_nothing() {
     assert_eq!(text_of(&workspace, "a"), "two");
     assert_eq!(workspace.snapshot().edits(), []);
     assert_eq!(
-        workspace.document(&id("a")).unwrap().tree.as_ref().unwrap().language(),
+        workspace.document(&id("a")).unwrap().tree().unwrap().language(),
         Language::Python
     );
 }
@@ -202,14 +202,14 @@ fn large_documents_have_no_tree_until_they_shrink() {
     let line = "let größe = \"😀\";\n";
     let mut workspace = opened(&line.repeat(syntax::MAX_BYTES / line.len() + 1));
     let document = workspace.document(&id("a")).unwrap();
-    assert!(document.is_large() && document.tree.is_none());
+    assert!(document.is_large() && document.tree().is_none());
     workspace.change(&id("a"), 2, Encoding::Utf16, [Change::Full("fn f() {}".into())]).unwrap();
     let document = workspace.document(&id("a")).unwrap();
-    assert!(!document.is_large() && document.tree.is_some());
+    assert!(!document.is_large() && document.tree().is_some());
     workspace
         .change(&id("a"), 3, Encoding::Utf16, [Change::Full(line.repeat(syntax::MAX_BYTES / 8))])
         .unwrap();
-    assert!(workspace.document(&id("a")).unwrap().tree.is_none());
+    assert!(workspace.document(&id("a")).unwrap().tree().is_none());
 }
 
 #[track_caller]
