@@ -10,9 +10,8 @@ pub(crate) fn brackets(
     text: &str,
     complete: bool,
 ) -> Vec<(usize, char)> {
-    let hash_comments = matches!(language, Some(Language::Python));
-    let quote_is_literal =
-        matches!(language, Some(Language::C | Language::Go | Language::Rust) | None);
+    let hash_comments = language.is_some_and(|language| language.line_comment() == "#");
+    let quote_is_literal = language.is_none_or(Language::has_characters);
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(character) = rest.chars().next() {

@@ -16,10 +16,16 @@ pub(crate) fn path(snapshot: &Snapshot, document: &Document) -> String {
 
 fn extension(language: Language) -> &'static str {
     match language {
+        Language::Bash => "sh",
         Language::C => "c",
+        Language::CSharp => "cs",
+        Language::Cpp => "cpp",
         Language::Go => "go",
+        Language::Java => "java",
         Language::JavaScript => "js",
+        Language::Lua => "lua",
         Language::Python => "py",
+        Language::Ruby => "rb",
         Language::Rust => "rs",
         Language::Tsx => "tsx",
         Language::TypeScript => "ts",

@@ -1,7 +1,9 @@
 //! Trees against fresh parses, and the caret's surroundings case by case.
 
 mod body;
+mod chunk;
 mod incremental;
+mod outline;
 mod place;
 mod registry;
 mod scope;

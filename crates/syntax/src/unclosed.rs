@@ -7,6 +7,7 @@ use crate::{Language, Place};
 
 /// What the end of `line` lies in, where `line` begins in code.
 pub(crate) fn place_at_end(language: Language, line: &str) -> Place {
+    let leader = language.line_comment();
     let mut open: Vec<Open> = Vec::new();
     let mut chars = line.chars().peekable();
     let mut previous = ' ';
@@ -32,19 +33,16 @@ pub(crate) fn place_at_end(language: Language, line: &str) -> Place {
             }
             Some(Open::Interpolation | Open::Bracket) | None => match character {
                 '{' if !open.is_empty() => open.push(Open::Bracket),
-                '#' if language == Language::Python => return Place::Comment,
-                '/' if language != Language::Python && chars.peek() == Some(&'/') => {
-                    return Place::Comment;
-                }
-                '/' if language != Language::Python
+                '#' if leader == "#" && previous != '$' => return Place::Comment,
+                '-' if leader == "--" && chars.peek() == Some(&'-') => return Place::Comment,
+                '/' if leader == "//" && chars.peek() == Some(&'/') => return Place::Comment,
+                '/' if leader == "//"
                     && chars.next_if_eq(&'*').is_some()
                     && !skip_block_comment(&mut chars) =>
                 {
                     return Place::Comment;
                 }
-                '\'' if matches!(language, Language::C | Language::Go | Language::Rust) => {
-                    skip_character(&mut chars)
-                }
+                '\'' if language.has_characters() => skip_character(&mut chars),
                 '"' | '\'' | '`' if opens_string(language, character) => {
                     let formatted = language == Language::Python && matches!(previous, 'f' | 'F');
                     open.push(Open::String { quote: character, formatted });
@@ -77,7 +75,7 @@ enum Open {
 fn opens_string(language: Language, quote: char) -> bool {
     match quote {
         '"' => true,
-        '\'' => !matches!(language, Language::C | Language::Go | Language::Rust),
+        '\'' => !language.has_characters(),
         '`' => matches!(
             language,
             Language::Go | Language::JavaScript | Language::Tsx | Language::TypeScript

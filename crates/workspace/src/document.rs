@@ -56,8 +56,7 @@ impl Document {
     /// Tells the document that `applied` led to its buffer as it now stands.
     pub(crate) fn changed(&mut self, applied: &[Applied]) {
         let buffer = &self.buffer;
-        self.tree =
-            self.tree.as_ref().map(|cell| Arc::new(cell.changed(applied, buffer.clone())));
+        self.tree = self.tree.as_ref().map(|cell| Arc::new(cell.changed(applied, buffer.clone())));
     }
 
     /// Above [`syntax::MAX_BYTES`] (4 MB), where no tree is kept.

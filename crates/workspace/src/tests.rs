@@ -191,10 +191,7 @@ fn closing_and_opening_anew_start_from_nothing() {
     workspace.open(id("a"), None, Some(Language::Python), 1, "two");
     assert_eq!(text_of(&workspace, "a"), "two");
     assert_eq!(workspace.snapshot().edits(), []);
-    assert_eq!(
-        workspace.document(&id("a")).unwrap().tree().unwrap().language(),
-        Language::Python
-    );
+    assert_eq!(workspace.document(&id("a")).unwrap().tree().unwrap().language(), Language::Python);
 }
 
 #[test]

@@ -4,15 +4,181 @@ use crate::Language;
 
 pub(super) fn snippet(language: Language) -> &'static str {
     match language {
+        Language::Bash => BASH,
         Language::C => C,
+        Language::CSharp => C_SHARP,
+        Language::Cpp => CPP,
         Language::Go => GO,
+        Language::Java => JAVA,
         Language::JavaScript => JAVASCRIPT,
+        Language::Lua => LUA,
         Language::Python => PYTHON,
+        Language::Ruby => RUBY,
         Language::Rust => RUST,
         Language::Tsx => TSX,
         Language::TypeScript => TYPESCRIPT,
     }
 }
+
+const BASH: &str = r#"#!/usr/bin/env bash
+# größe: 漢字 😀
+source ./lib.sh
+readonly NAME="naïve $1"
+
+add() {
+    local wert="$2"
+    for item in "$@"; do
+        if [[ -n "$item" ]]; then
+            printf '%s 😀\n' "$item"
+        fi
+    done
+    echo "${NAME:-é}" | sort
+}
+
+function main {
+    add 1 "$(date)"
+}
+
+main "$@"
+"#;
+
+const C_SHARP: &str = r#"using System;
+using Text = System.Text;
+
+// größe: 漢字 😀
+namespace Lager.Größe
+{
+    /// <summary>Keeps naïve items.</summary>
+    public class Store<T> : IStore where T : class
+    {
+        private readonly string name = "é";
+        public int Count { get; private set; }
+
+        public Store(string name) { this.name = name; }
+
+        public int Add(T item, int wert = 1)
+        {
+            if (item == null)
+            {
+                throw new ArgumentException($"empty 😀 {name}");
+            }
+            foreach (var c in "𝒳") { Console.WriteLine(c + 'x'); }
+            return Count += wert;
+        }
+    }
+
+    enum Kind { First, Second }
+}
+"#;
+
+const CPP: &str = r#"#include <vector>
+#include "store.h"
+
+// größe: 漢字 😀
+namespace lager {
+
+template <typename T>
+class Store : public Base {
+ public:
+  explicit Store(int size) : size_(size) {}
+  ~Store() = default;
+  int add(const T& item, int wert = 1) {
+    if (item == nullptr) {
+      throw std::runtime_error("empty 😀");
+    }
+    for (auto c : std::string("𝒳é")) { items_.push_back(c); }
+    return size_ += wert;
+  }
+  bool empty() const;
+
+ private:
+  int size_;
+  std::vector<char> items_;
+};
+
+bool Store<int>::empty() const { return size_ == 'x'; }
+
+enum class Kind { First, Second };
+
+}  // namespace lager
+"#;
+
+const JAVA: &str = r#"package lager;
+
+import java.util.List;
+import static java.util.Map.*;
+
+/** größe: 漢字 😀 */
+public class Store<T extends Item> implements Shelf {
+    private static final int GRÖSSE = 3;
+    private final List<T> items;
+
+    public Store(List<T> items) {
+        this.items = items;
+    }
+
+    @Override
+    public int add(T item, int wert) throws Exception {
+        if (item == null) {
+            throw new IllegalStateException("empty 😀 naïve");
+        }
+        for (char c : "𝒳".toCharArray()) { System.out.println(c + 'x'); }
+        return items.size() + wert;
+    }
+
+    enum Kind { FIRST, SECOND }
+}
+"#;
+
+const LUA: &str = r#"local util = require("lager.util")
+
+-- größe: 漢字 😀
+local Store = {}
+Store.__index = Store
+
+--[[ block é ]]
+function Store.new(items)
+  return setmetatable({ items = items or {} }, Store)
+end
+
+function Store:add(name, wert)
+  if self.items[name] then
+    error("duplicate 😀 " .. name)
+  end
+  for index, item in ipairs(self.items) do
+    print(index, item, [[raw "𝒳"]])
+  end
+  self.items[name] = wert
+end
+
+return Store
+"#;
+
+const RUBY: &str = r#"require "set"
+require_relative "lib/shelf"
+
+# größe: 漢字 😀
+module Lager
+  class Store < Shelf
+    LIMIT = 3
+    attr_reader :items
+
+    def initialize(items = [])
+      @items = items
+    end
+
+    def add(name, wert: 1)
+      raise ArgumentError, "duplicate 😀 #{name}" if @items.include?(name)
+      %w[é 𝒳].each do |part|
+        puts part, 'x'
+      end
+      @items << name
+    end
+
+    def self.open(path) = new(File.readlines(path))
+  end
+end
+"#;
 
 const C: &str = r#"#include <stdio.h>
 /* größe: 漢字 😀 */
