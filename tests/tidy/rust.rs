@@ -11,6 +11,7 @@ const UNSAFE: &[&str] = &[
     // The one memory map of weights.
     "crates/model/src/bytes.rs",
     // Kernels for instructions that not every machine has.
+    "crates/model/src/attention/kernel.rs",
     "crates/model/src/quantised/kernels.rs",
     "crates/model/src/quantised/kernels/lanes.rs",
 ];

@@ -11,7 +11,7 @@ const CHUNK: usize = 128;
 /// Negative log-likelihood in nats of every token but the first, and the likeliest token at its place.
 pub(crate) fn read(source: &ModelSource, tokens: &[u32]) -> Result<(Vec<f64>, Vec<usize>)> {
     let model = source.plt(LoadOptions::default())?;
-    let mut cache = model.new_cache()?;
+    let mut cache = model.new_cache();
     let (mut losses, mut likeliest) = (Vec::new(), Vec::new());
     let mut next = tokens.iter().skip(1);
     for chunk in tokens.chunks(CHUNK) {

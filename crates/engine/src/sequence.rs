@@ -17,8 +17,8 @@ pub(crate) struct Prefilled {
 }
 
 impl Sequence {
-    pub(crate) fn new(model: &Plt) -> Result<Self, model::Error> {
-        Ok(Self { cache: model.new_cache()? })
+    pub(crate) fn new(model: &Plt) -> Self {
+        Self { cache: model.new_cache() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -183,7 +183,7 @@ fn generate(
     let started = Instant::now();
     let mut sequence = match sequence {
         Some(sequence) => sequence,
-        None => Sequence::new(model)?,
+        None => Sequence::new(model),
     };
     let mut outcome = Outcome {
         finish: Finish::Cancelled,

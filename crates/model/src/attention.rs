@@ -1,126 +1,216 @@
-//! Scaled dot-product attention with grouped queries over a range of cached keys.
+//! Scaled dot-product attention with grouped queries, straight from the cache.
+//!
+//! Scores are never kept for all keys: a row takes them in blocks and corrects what it has summed so far whenever a
+//! larger one comes (online softmax, arXiv 1805.02867), so a prompt of any length needs little memory.
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::ops::softmax_last_dim;
+mod kernel;
 
-use crate::Error;
+use std::ops::Range;
 
-/// Which keys each of some rows sees, added to the scores of every key/value head.
-///
-/// Rows stand `group_size` times, once for each query head that shares a key/value head, so that adding it to the
-/// scores is one pass over contiguous memory.
-pub(crate) struct Mask {
-    /// [rows * group_size, keys], 0 or minus infinity.
-    scores: Tensor,
+use rayon::prelude::*;
+
+use self::kernel::{BLOCK, Part, State};
+use crate::cache::KeyValue;
+use crate::real::Real;
+
+/// Keys whose sums are made apart and then merged, counted from position 0: it makes no difference to a row's bits
+/// which thread computes it and which rows stand beside it.
+const SPLIT: usize = 512;
+
+/// Rows of one task, at most.
+const TASK_ROWS: usize = 16;
+
+/// Multiplications below which other threads are not worth waking.
+const PARALLEL: usize = 1 << 18;
+
+/// Query heads, and the key/value heads they share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heads {
+    pub(crate) n_heads: usize,
+    pub(crate) n_kv_heads: usize,
+    pub(crate) head_dim: usize,
 }
 
-impl Mask {
-    /// For rows at positions `first_row..first_row + n_rows` over keys from `first_key` up to the last row.
-    ///
-    /// A row sees itself, and of the keys to its left the nearest `window`, or all when `window` is `None`.
-    pub(crate) fn new(
-        first_row: usize,
-        n_rows: usize,
-        first_key: usize,
-        window: Option<usize>,
-        group_size: usize,
-        dtype: DType,
-    ) -> Result<Self, Error> {
-        let n_keys = first_row + n_rows - first_key;
-        let mut scores = Vec::with_capacity(n_rows * group_size * n_keys);
-        for position in first_row..first_row + n_rows {
-            let nearest = window.map_or(0, |window| position.saturating_sub(window));
-            let row = (first_key..first_key + n_keys)
-                .map(|key| if key < nearest || position < key { f32::NEG_INFINITY } else { 0.0 });
-            for _ in 0..group_size {
-                scores.extend(row.clone());
-            }
+impl Heads {
+    fn group_size(self) -> usize {
+        self.n_heads / self.n_kv_heads
+    }
+}
+
+/// Memory that is taken once and used for every call.
+#[derive(Debug)]
+pub(crate) struct Scratch<T> {
+    numbers: Vec<T>,
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { numbers: Vec::new() }
+    }
+}
+
+/// What a task does: some rows of one key/value head over some keys.
+struct Task {
+    kv_head: usize,
+    rows: Range<usize>,
+    /// In units of [`SPLIT`].
+    splits: Range<usize>,
+}
+
+/// How the work is cut into tasks.
+struct Plan {
+    heads: Heads,
+    n_rows: usize,
+    /// All that some row sees, in units of [`SPLIT`].
+    splits: Range<usize>,
+    /// Splits of one task; where there are several tasks for the same rows, each split's sums are kept.
+    splits_per_task: usize,
+}
+
+impl Plan {
+    fn new(heads: Heads, visible: &[Range<usize>], n_threads: usize) -> Self {
+        let start = visible.iter().map(|keys| keys.start).min().unwrap_or(0);
+        let end = visible.iter().map(|keys| keys.end).max().unwrap_or(0);
+        let splits = start / SPLIT..end.div_ceil(SPLIT);
+        let n_tasks = heads.n_kv_heads * visible.len().div_ceil(TASK_ROWS);
+        // A few rows over many keys: the keys are shared out as well.
+        let is_short_of_tasks = 1 < n_threads && n_tasks < 2 * n_threads;
+        let n_shares = match is_short_of_tasks && visible.len() <= TASK_ROWS {
+            true => (2 * n_threads).div_ceil(n_tasks.max(1)),
+            false => 1,
+        };
+        let splits_per_task = splits.len().div_ceil(n_shares).max(1);
+        Self { heads, n_rows: visible.len(), splits, splits_per_task }
+    }
+
+    fn n_shares(&self) -> usize {
+        self.splits.len().div_ceil(self.splits_per_task)
+    }
+
+    /// In the order of heads, then rows, then keys.
+    fn task(&self, index: usize) -> Task {
+        let n_shares = self.n_shares();
+        let n_blocks = self.n_rows.div_ceil(TASK_ROWS);
+        let (block, share) = (index / n_shares, index % n_shares);
+        let first_row = block % n_blocks * TASK_ROWS;
+        let first_split = self.splits.start + share * self.splits_per_task;
+        Task {
+            kv_head: block / n_blocks,
+            rows: first_row..self.n_rows.min(first_row + TASK_ROWS),
+            splits: first_split..self.splits.end.min(first_split + self.splits_per_task),
         }
-        let shape = (n_rows * group_size, n_keys);
-        Ok(Self { scores: Tensor::from_vec(scores, shape, &Device::Cpu)?.to_dtype(dtype)? })
+    }
+
+    fn n_tasks(&self) -> usize {
+        self.heads.n_kv_heads * self.n_rows.div_ceil(TASK_ROWS) * self.n_shares()
+    }
+
+    /// Queries of one task, at most.
+    fn n_queries(&self) -> usize {
+        self.n_rows.min(TASK_ROWS) * self.heads.group_size()
+    }
+
+    /// Numbers of scratch that a task needs: its sums, one split's sums, and a block of keys and values.
+    fn task_len(&self) -> usize {
+        let state = State::<f32>::len(self.n_queries(), self.heads.head_dim);
+        let n_kept = if self.n_shares() == 1 { 1 } else { self.splits_per_task };
+        (n_kept + 1) * state + 2 * BLOCK * self.heads.head_dim
     }
 }
 
-/// Attends `queries` [rows, heads, head_dim] to `keys` and `values` [kv_heads, keys, head_dim].
+/// Attends `queries`, [rows, heads, head_dim], to the keys that each row sees; writes [rows, heads, head_dim].
 ///
-/// Without a mask every row sees every key.
-/// Query head `h` reads key/value head `h / (heads / kv_heads)`. Returns [rows, heads, head_dim].
-pub(crate) fn attend(
-    queries: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
-    mask: Option<&Mask>,
-) -> Result<Tensor, Error> {
-    let (n_rows, n_heads, head_dim) = queries.dims3()?;
-    let n_kv_heads = keys.dim(0)?;
-    let group_size = n_heads / n_kv_heads;
-    let scale = 1.0 / (head_dim as f64).sqrt();
-    let queries = (queries.reshape((n_rows, n_kv_heads, group_size, head_dim))? * scale)?
-        .transpose(0, 1)?
-        .contiguous()?
-        .reshape((n_kv_heads, n_rows * group_size, head_dim))?;
-    let mut scores = queries.matmul(&keys.transpose(1, 2)?)?;
-    if let Some(mask) = mask {
-        scores = scores.broadcast_add(&mask.scores)?;
+/// Query head `h` reads key/value head `h / (heads / kv_heads)`; every row sees a key at least.
+pub(crate) fn attend<T: Real>(
+    heads: Heads,
+    queries: &[T],
+    visible: &[Range<usize>],
+    store: &KeyValue,
+    scratch: &mut Scratch<T>,
+    out: &mut [T],
+) {
+    let n_products: usize =
+        visible.iter().map(Range::len).sum::<usize>() * heads.n_heads * heads.head_dim;
+    let n_threads = if n_products < PARALLEL { 1 } else { rayon::current_num_threads() };
+    let plan = Plan::new(heads, visible, n_threads);
+    let task_len = plan.task_len();
+    let n_scratches = if n_threads == 1 { 1 } else { plan.n_tasks() };
+    if scratch.numbers.len() < n_scratches * task_len {
+        scratch.numbers.resize(n_scratches * task_len, T::zero());
     }
-    Ok(softmax_last_dim(&scores)?
-        .matmul(values)?
-        .reshape((n_kv_heads, n_rows, group_size, head_dim))?
-        .transpose(0, 1)?
-        .contiguous()?
-        .reshape((n_rows, n_heads, head_dim))?)
+    let run = |index: usize, numbers: &mut [T]| {
+        let Task { kv_head, rows, splits } = plan.task(index);
+        let state_len = State::<T>::len(plan.n_queries(), heads.head_dim);
+        let (states, blocks) = numbers.split_at_mut(task_len - 2 * BLOCK * heads.head_dim);
+        let (states, split_state) = states.split_at_mut(states.len() - state_len);
+        let n_queries = rows.len() * heads.group_size();
+        for (i, split) in splits.enumerate() {
+            let part = Part {
+                heads,
+                kv_head,
+                queries,
+                rows: rows.clone(),
+                visible,
+                store,
+                keys: split * SPLIT..(split + 1) * SPLIT,
+            };
+            if plan.n_shares() != 1 {
+                let kept = &mut states[i * state_len..(i + 1) * state_len];
+                part.run(&mut State::of(kept, n_queries, heads.head_dim), blocks);
+                continue;
+            }
+            let mut sums = State::of(states, n_queries, heads.head_dim);
+            if i == 0 {
+                part.run(&mut sums, blocks);
+                continue;
+            }
+            let mut of_split = State::of(split_state, n_queries, heads.head_dim);
+            part.run(&mut of_split, blocks);
+            sums.merge(&of_split);
+        }
+    };
+    if n_threads == 1 {
+        for index in 0..plan.n_tasks() {
+            run(index, &mut scratch.numbers);
+            write_out(&plan, index, &mut scratch.numbers[..task_len], out);
+        }
+        return;
+    }
+    let used = &mut scratch.numbers[..n_scratches * task_len];
+    used.par_chunks_mut(task_len).enumerate().for_each(|(index, numbers)| run(index, numbers));
+    let n_shares = plan.n_shares();
+    for (i, numbers) in used.chunks_mut(task_len * n_shares).enumerate() {
+        write_out(&plan, i * n_shares, numbers, out);
+    }
+}
+
+/// Writes what the tasks from `index` on found for the same rows, whose scratch is `numbers`.
+fn write_out<T: Real>(plan: &Plan, index: usize, numbers: &mut [T], out: &mut [T]) {
+    let Heads { n_heads, head_dim, .. } = plan.heads;
+    let group_size = plan.heads.group_size();
+    let Task { kv_head, rows, .. } = plan.task(index);
+    let n_queries = rows.len() * group_size;
+    let state_len = State::<T>::len(plan.n_queries(), head_dim);
+    let (first, others) = numbers.split_at_mut(state_len);
+    let mut sums = State::of(first, n_queries, head_dim);
+    if plan.n_shares() != 1 {
+        let n_splits = plan.splits.len();
+        let task_len = plan.task_len();
+        for split in 1..n_splits {
+            let (task, i) = (split / plan.splits_per_task, split % plan.splits_per_task);
+            let start = task * task_len + i * state_len - state_len;
+            sums.merge(&State::of(&mut others[start..start + state_len], n_queries, head_dim));
+        }
+    }
+    for (i, row) in rows.enumerate() {
+        for in_group in 0..group_size {
+            let head = kv_head * group_size + in_group;
+            let start = (row * n_heads + head) * head_dim;
+            sums.write(i * group_size + in_group, &mut out[start..start + head_dim]);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_mask(
-        first_row: usize,
-        n_rows: usize,
-        first_key: usize,
-        window: Option<usize>,
-        expected: &str,
-    ) {
-        let mask = Mask::new(first_row, n_rows, first_key, window, 2, DType::F32).unwrap();
-        let rows: Vec<String> = mask
-            .scores
-            .to_vec2::<f32>()
-            .unwrap()
-            .iter()
-            .step_by(2)
-            .map(|row| row.iter().map(|score| if *score == 0.0 { 'x' } else { '.' }).collect())
-            .collect();
-        assert_eq!(rows.join(" "), expected);
-    }
-
-    #[test]
-    fn causal_rows_see_themselves_and_everything_before() {
-        check_mask(0, 3, 0, None, "x.. xx. xxx");
-        check_mask(2, 2, 0, None, "xxx. xxxx");
-    }
-
-    #[test]
-    fn a_window_of_two_sees_two_to_the_left_and_itself() {
-        check_mask(0, 4, 0, Some(2), "x... xx.. xxx. .xxx");
-        check_mask(5, 2, 3, Some(2), "xxx. .xxx");
-    }
-
-    #[test]
-    fn a_window_of_zero_sees_itself_alone() {
-        check_mask(0, 3, 0, Some(0), "x.. .x. ..x");
-    }
-
-    #[test]
-    fn each_query_head_reads_its_own_group() {
-        let queries = Tensor::ones((1, 4, 2), DType::F32, &Device::Cpu).unwrap();
-        let keys = Tensor::ones((2, 1, 2), DType::F32, &Device::Cpu).unwrap();
-        let values = Tensor::new(&[[[1f32, 2.0]], [[3.0, 4.0]]], &Device::Cpu).unwrap();
-        let out = attend(&queries, &keys, &values, None).unwrap();
-        assert_eq!(
-            out.to_vec3::<f32>().unwrap(),
-            [[[1.0, 2.0], [1.0, 2.0], [3.0, 4.0], [3.0, 4.0]]]
-        );
-    }
-}
+#[path = "attention/tests.rs"]
+mod tests;

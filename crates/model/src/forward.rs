@@ -1,18 +1,15 @@
 //! The forward pass: loop 0 over new tokens, later loops as far as they are needed, all loops of one token at once.
 
-use candle_core::Tensor;
+use std::ops::Range;
+
+use candle_core::{DType, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
-use crate::layer::{Pass, Rows};
+use crate::layer::{Part, Pass, Rows};
 use crate::plt::Plt;
+use crate::real::Real;
 use crate::schedule::{Run, Shape, plan};
-
-/// Rows that go through the layers at a time where nothing else decides: bounds the memory of attention scores.
-const CHUNK: usize = 128;
-
-/// Tokens that a caller may cut off a long text before its later loops have to run over a tail again.
-const SLACK: usize = 64;
 
 /// Unnormalised log probabilities of the next token, [rows, vocab].
 #[derive(Debug, Clone)]
@@ -49,7 +46,7 @@ impl Plt {
         cache: &mut Cache,
         keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
-        self.settle_with(SLACK, cache, keep_going)
+        self.settle_with(self.cache_shape.slack, cache, keep_going)
     }
 
     /// Appends tokens and returns the logits after the last.
@@ -63,11 +60,20 @@ impl Plt {
         if !cache.is_settled() {
             self.settle(cache, || true)?;
         }
+        if tokens.is_empty() {
+            return Err(Error::NoTokens);
+        }
         let start = cache.len();
         let mut states = self.run_first_loop(tokens, cache)?;
         for loop_idx in 1..self.config.n_loops {
-            states = self.run_chunk(loop_idx, start, cache.len(), self.layers.len(), cache)?;
-            cache.extend_span(loop_idx, cache.len());
+            let mut chunks = Vec::new();
+            for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
+                let positions = first..cache.len().min(first + self.cache_shape.chunk);
+                let n_layers = self.layers.len();
+                chunks.push(self.run_chunk(loop_idx, positions.clone(), n_layers, cache)?);
+                cache.extend_span(loop_idx, positions.end);
+            }
+            states = Tensor::cat(&chunks, 0)?;
         }
         self.read_out(&states)
     }
@@ -84,10 +90,11 @@ impl Plt {
         cache.reserve(1)?;
         let mut inputs = vec![embedded.clone()];
         for loop_idx in 1..self.config.n_loops {
-            let before = cache.carried_before(loop_idx - 1, start, 1)?;
-            inputs.push(self.loop_input(&embedded, &before)?);
+            inputs.push(self.later_input(loop_idx, &embedded, start..start + 1, cache)?);
+            cache.make_room(loop_idx, &(start..start + 1));
         }
-        let rows = Rows { loops: 0..self.config.n_loops, n_tokens: 1, start };
+        let part = |loop_idx| Part { loop_idx, positions: start..start + 1 };
+        let rows = Rows { parts: (0..self.config.n_loops).map(part).collect() };
         let pass = Pass::new(rows, &self.config, self.dtype)?;
         let mut states = Tensor::cat(&inputs, 0)?;
         for (layer_idx, layer) in self.layers.iter().enumerate() {
@@ -95,11 +102,7 @@ impl Plt {
         }
         let last = self.config.n_loops - 1;
         for loop_idx in 0..last {
-            cache.write_carried(
-                loop_idx,
-                start,
-                &self.hand_on(&states.narrow(0, loop_idx, 1)?)?,
-            )?;
+            self.hand_on(loop_idx, start, &states.narrow(0, loop_idx, 1)?, cache)?;
         }
         cache.advance(&[token]);
         for loop_idx in 1..self.config.n_loops {
@@ -161,8 +164,8 @@ impl Plt {
             if !keep_going() {
                 return Ok(false);
             }
-            let end = cache.len().min(position + CHUNK);
-            self.run_chunk(loop_idx, position, end, self.layers.len(), cache)?;
+            let end = cache.len().min(position + self.cache_shape.chunk);
+            self.run_chunk(loop_idx, position..end, self.layers.len(), cache)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
@@ -179,7 +182,7 @@ impl Plt {
         keep_going: &mut impl FnMut() -> bool,
     ) -> Result<bool, Error> {
         // Until the end is reached nothing of it can be gone on from.
-        cache.set_span(loop_idx, Span::default());
+        cache.restart(loop_idx, start);
         let whole_from = start + shape.reach();
         let mut position = start;
         while position < cache.len() {
@@ -187,31 +190,30 @@ impl Plt {
                 return Ok(false);
             }
             let is_climbing = position < whole_from;
-            let n_rows = if is_climbing { shape.window } else { CHUNK };
+            let n_rows = if is_climbing { shape.window } else { self.cache_shape.chunk };
             let end = cache.len().min(position + n_rows);
             let n_layers =
                 if is_climbing { (position - start) / shape.window } else { shape.n_layers };
-            self.run_chunk(loop_idx, position, end, n_layers, cache)?;
+            self.run_chunk(loop_idx, position..end, n_layers, cache)?;
             position = end;
         }
         cache.set_span(loop_idx, Span { from: whole_from, to: cache.len() });
         Ok(true)
     }
 
-    /// Tokens `start..end`, which the first loop has seen, through the first `n_layers` layers of a later loop.
+    /// Tokens at `positions`, which the first loop has seen, through the first `n_layers` layers of a later loop.
     fn run_chunk(
         &self,
         loop_idx: usize,
-        start: usize,
-        end: usize,
+        positions: Range<usize>,
         n_layers: usize,
         cache: &mut Cache,
     ) -> Result<Tensor, Error> {
-        let embedded = self.embed(&cache.tokens()[start..end])?;
-        let before = cache.carried_before(loop_idx - 1, start, end - start)?;
-        let states =
-            self.run(loop_idx, self.loop_input(&embedded, &before)?, start, n_layers, cache)?;
-        if n_layers == self.layers.len() && end == cache.len() {
+        let embedded = self.embed(&cache.tokens()[positions.clone()])?;
+        let input = self.later_input(loop_idx, &embedded, positions.clone(), cache)?;
+        cache.make_room(loop_idx, &positions);
+        let states = self.run(loop_idx, input, positions.start, n_layers, cache)?;
+        if n_layers == self.layers.len() && positions.end == cache.len() {
             self.keep_output(loop_idx, &states, cache)?;
         }
         Ok(states)
@@ -226,10 +228,10 @@ impl Plt {
         input: Tensor,
         start: usize,
         n_layers: usize,
-        cache: &Cache,
+        cache: &mut Cache,
     ) -> Result<Tensor, Error> {
-        let rows = Rows { loops: loop_idx..loop_idx + 1, n_tokens: input.dim(0)?, start };
-        let pass = Pass::new(rows, &self.config, self.dtype)?;
+        let part = Part { loop_idx, positions: start..start + input.dim(0)? };
+        let pass = Pass::new(Rows { parts: vec![part] }, &self.config, self.dtype)?;
         let mut states = input;
         for (layer_idx, layer) in self.layers[..n_layers].iter().enumerate() {
             states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
@@ -239,7 +241,7 @@ impl Plt {
                 layer.project(&states, &pass, n_layers, &self.config, cache)?;
             }
             None if loop_idx + 1 < self.config.n_loops => {
-                cache.write_carried(loop_idx, start, &self.hand_on(&states)?)?;
+                self.hand_on(loop_idx, start, &states, cache)?;
             }
             None => {}
         }
@@ -271,15 +273,44 @@ impl Plt {
     }
 
     /// Input of a loop after the first: emb_scale * embedding + hidden_scale * previous loop's state of the token before.
-    fn loop_input(&self, embedded: &Tensor, before: &Tensor) -> Result<Tensor, Error> {
+    fn later_input(
+        &self,
+        loop_idx: usize,
+        embedded: &Tensor,
+        positions: Range<usize>,
+        cache: &Cache,
+    ) -> Result<Tensor, Error> {
+        let before = match self.dtype {
+            DType::F64 => cache.carried_before::<f64>(loop_idx - 1, positions)?,
+            _ => cache.carried_before::<f32>(loop_idx - 1, positions)?,
+        };
         Ok(((embedded * self.config.emb_scale)? + (before * self.config.hidden_scale)?)?)
     }
 
-    /// What a loop passes to the next.
-    fn hand_on(&self, states: &Tensor) -> Result<Tensor, Error> {
-        match self.config.normalize_per_loop {
-            true => self.norm.forward(states),
-            false => Ok(states.clone()),
+    /// Keeps what a loop passes to the next at positions `start..`.
+    fn hand_on(
+        &self,
+        loop_idx: usize,
+        start: usize,
+        states: &Tensor,
+        cache: &mut Cache,
+    ) -> Result<(), Error> {
+        fn keep<T: Real>(
+            states: &Tensor,
+            loop_idx: usize,
+            start: usize,
+            cache: &mut Cache,
+        ) -> Result<(), Error> {
+            cache.write_carried(loop_idx, start, &states.flatten_all()?.to_vec1::<T>()?);
+            Ok(())
+        }
+        let states = match self.config.normalize_per_loop {
+            true => &self.norm.forward(states)?,
+            false => states,
+        };
+        match self.dtype {
+            DType::F64 => keep::<f64>(states, loop_idx, start, cache),
+            _ => keep::<f32>(states, loop_idx, start, cache),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{sigmoid, silu};
 
-use crate::attention::{Mask, attend};
+use crate::attention::{Heads, Scratch, attend};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::linear::Linear;
+use crate::real::Real;
 use crate::rope::Rope;
 use crate::{Error, Weights};
 
@@ -62,32 +63,26 @@ impl Gate {
     }
 }
 
-/// The rows that go through the layers together: `n_tokens` new tokens for each loop of `loops`, loop by loop.
+/// Consecutive tokens in one loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) loop_idx: usize,
+    pub(crate) positions: Range<usize>,
+}
+
+/// The rows that go through the layers together, part by part.
 ///
-/// Either one loop over a chunk of tokens, or all loops over a single token. In the latter loop 0's row comes
-/// first and its K/V are written before any row attends, as every loop's global branch includes the token itself.
+/// Loop 0 comes first where it is among them. In each layer the K/V of all rows are written before any row attends, as
+/// a row sees its own token; what a row takes from the loop before was made in an earlier pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
-    pub(crate) loops: Range<usize>,
-    pub(crate) n_tokens: usize,
-    /// Position of the first token.
-    pub(crate) start: usize,
+    pub(crate) parts: Vec<Part>,
 }
 
 impl Rows {
     /// Position of each row.
-    pub(crate) fn positions(&self) -> Vec<usize> {
-        let tokens = self.start..self.start + self.n_tokens;
-        self.loops.clone().flat_map(|_| tokens.clone()).collect()
-    }
-
-    fn end(&self) -> usize {
-        self.start + self.n_tokens
-    }
-
-    /// First key that the local branch of the first token sees.
-    fn first_local_key(&self, config: &Config) -> usize {
-        self.start.saturating_sub(config.window)
+    fn positions(&self) -> Vec<usize> {
+        self.parts.iter().flat_map(|part| part.positions.clone()).collect()
     }
 }
 
@@ -95,21 +90,23 @@ impl Rows {
 pub(crate) struct Pass {
     rows: Rows,
     rope: Rope,
-    /// Absent for a single token, which sees every key of its range.
-    global_mask: Option<Mask>,
-    local_mask: Option<Mask>,
+    /// Keys that each row sees of loop 0: its own and all before.
+    seen_globally: Vec<Range<usize>>,
+    /// Keys that each row sees of its own loop: its own and W before.
+    seen_locally: Vec<Range<usize>>,
 }
 
 impl Pass {
     pub(crate) fn new(rows: Rows, config: &Config, dtype: DType) -> Result<Self, Error> {
-        let rope = Rope::new(config, &rows.positions(), dtype)?;
-        let mask = |first_key, window| match rows.n_tokens {
-            1 => Ok(None),
-            n => Mask::new(rows.start, n, first_key, window, config.group_size(), dtype).map(Some),
-        };
-        let global_mask = mask(0, None)?;
-        let local_mask = mask(rows.first_local_key(config), Some(config.window))?;
-        Ok(Self { rows, rope, global_mask, local_mask })
+        let positions = rows.positions();
+        let rope = Rope::new(config, &positions, dtype)?;
+        let seen_locally = |position: &usize| position.saturating_sub(config.window)..position + 1;
+        Ok(Self {
+            rows,
+            rope,
+            seen_globally: positions.iter().map(|position| 0..position + 1).collect(),
+            seen_locally: positions.iter().map(seen_locally).collect(),
+        })
     }
 }
 
@@ -187,7 +184,7 @@ impl Layer {
         pass: &Pass,
         layer_idx: usize,
         config: &Config,
-        cache: &Cache,
+        cache: &mut Cache,
     ) -> Result<Tensor, Error> {
         let n_rows = x.dim(0)?;
         let queries = self.project(x, pass, layer_idx, config, cache)?;
@@ -211,7 +208,7 @@ impl Layer {
         pass: &Pass,
         layer_idx: usize,
         config: &Config,
-        cache: &Cache,
+        cache: &mut Cache,
     ) -> Result<Tensor, Error> {
         let Pass { rows, rope, .. } = pass;
         let n_rows = x.dim(0)?;
@@ -223,17 +220,14 @@ impl Layer {
         let queries = rope.apply(&qkv.narrow(1, 0, config.n_heads)?)?;
         let keys = rope.apply(&qkv.narrow(1, config.n_heads, config.n_kv_heads)?)?;
         let values = qkv.narrow(1, config.n_heads + config.n_kv_heads, config.n_kv_heads)?;
-        for (part, loop_idx) in rows.loops.clone().enumerate() {
-            let first = part * rows.n_tokens;
-            cache.layer(loop_idx, layer_idx).write(
-                rows.start,
-                &keys.narrow(0, first, rows.n_tokens)?,
-                &values.narrow(0, first, rows.n_tokens)?,
-            )?;
+        match x.dtype() {
+            DType::F64 => write::<f64>(rows, &keys, &values, layer_idx, cache)?,
+            _ => write::<f32>(rows, &keys, &values, layer_idx, cache)?,
         }
         Ok(queries)
     }
 
+    /// What the rows take from their keys, [rows, heads, head_dim].
     fn attend(
         &self,
         x: &Tensor,
@@ -243,26 +237,88 @@ impl Layer {
         config: &Config,
         cache: &Cache,
     ) -> Result<Tensor, Error> {
-        let rows = &pass.rows;
-        let (keys, values) = cache.layer(0, layer_idx).range(0, rows.end())?;
-        let global = attend(queries, &keys, &values, pass.global_mask.as_ref())?;
+        let (global, local) = match x.dtype() {
+            DType::F64 => branches::<f64>(queries, pass, layer_idx, config, cache)?,
+            _ => branches::<f32>(queries, pass, layer_idx, config, cache)?,
+        };
         let Some(gate) = &self.gate else {
             return Ok(global);
         };
-        let mut parts = Vec::with_capacity(rows.loops.len());
-        for (part, loop_idx) in rows.loops.clone().enumerate() {
-            let of_loop = |all: &Tensor| all.narrow(0, part * rows.n_tokens, rows.n_tokens);
-            if loop_idx == 0 {
-                parts.push(of_loop(&global)?);
-                continue;
+        let mut parts = Vec::with_capacity(pass.rows.parts.len());
+        let mut first = 0;
+        for Part { loop_idx, positions } in &pass.rows.parts {
+            let of_part = |all: &Tensor| all.narrow(0, first, positions.len());
+            let global = of_part(&global)?;
+            if *loop_idx == 0 {
+                parts.push(global);
+            } else {
+                let (local, g) = (of_part(&local)?, gate.forward(&of_part(x)?)?);
+                parts.push((&local + (global - &local)?.broadcast_mul(&g)?)?);
             }
-            let first_key = rows.first_local_key(config);
-            let (keys, values) = cache.layer(loop_idx, layer_idx).range(first_key, rows.end())?;
-            let local = attend(&of_loop(queries)?, &keys, &values, pass.local_mask.as_ref())?;
-            let g = gate.forward(&of_loop(x)?)?;
-            let difference = (of_loop(&global)? - &local)?;
-            parts.push((&local + difference.broadcast_mul(&g)?)?);
+            first += positions.len();
         }
         Ok(Tensor::cat(&parts, 0)?)
     }
+}
+
+/// Writes the rows' keys and values, each [rows, kv_heads, head_dim].
+fn write<T: Real>(
+    rows: &Rows,
+    keys: &Tensor,
+    values: &Tensor,
+    layer_idx: usize,
+    cache: &mut Cache,
+) -> Result<(), Error> {
+    let width = keys.dim(1)? * keys.dim(2)?;
+    let keys = keys.flatten_all()?.to_vec1::<T>()?;
+    let values = values.flatten_all()?.to_vec1::<T>()?;
+    let mut vectors = keys.chunks_exact(width).zip(values.chunks_exact(width));
+    for Part { loop_idx, positions } in &rows.parts {
+        let store = cache.layer_mut(*loop_idx, layer_idx);
+        for (position, (keys, values)) in positions.clone().zip(&mut vectors) {
+            store.write(position, keys, values);
+        }
+    }
+    Ok(())
+}
+
+/// The global and the local branch of every row, each [rows, heads, head_dim]; loop 0 has no local one.
+fn branches<T: Real>(
+    queries: &Tensor,
+    pass: &Pass,
+    layer_idx: usize,
+    config: &Config,
+    cache: &Cache,
+) -> Result<(Tensor, Tensor), Error> {
+    let heads =
+        Heads { n_heads: config.n_heads, n_kv_heads: config.n_kv_heads, head_dim: config.head_dim };
+    let shape = queries.shape();
+    let row_len = config.n_heads * config.head_dim;
+    let queries = queries.flatten_all()?.to_vec1::<T>()?;
+    let mut global = vec![T::NAN; queries.len()];
+    let mut local = vec![T::NAN; queries.len()];
+    let mut scratch = Scratch::default();
+    attend(
+        heads,
+        &queries,
+        &pass.seen_globally,
+        cache.layer(0, layer_idx),
+        &mut scratch,
+        &mut global,
+    );
+    let mut first = 0;
+    for Part { loop_idx, positions } in &pass.rows.parts {
+        let rows = first..first + positions.len();
+        first = rows.end;
+        if *loop_idx == 0 {
+            continue;
+        }
+        let numbers = rows.start * row_len..rows.end * row_len;
+        let (store, seen) = (cache.layer(*loop_idx, layer_idx), &pass.seen_locally[rows]);
+        attend(heads, &queries[numbers.clone()], seen, store, &mut scratch, &mut local[numbers]);
+    }
+    Ok((
+        Tensor::from_vec(global, shape, &Device::Cpu)?,
+        Tensor::from_vec(local, shape, &Device::Cpu)?,
+    ))
 }

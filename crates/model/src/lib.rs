@@ -21,6 +21,8 @@ mod gguf;
 
 mod quantize;
 
+mod real;
+
 mod rope;
 
 mod cache;
@@ -37,7 +39,7 @@ mod plt;
 
 mod forward;
 
-pub use crate::cache::Cache;
+pub use crate::cache::{Cache, CacheFormat, CacheOptions, LaterLoops};
 pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, CacheFormat, CacheOptions, CacheShape};
 use crate::config::Config;
 use crate::layer::{Layer, RmsNorm};
 use crate::linear::{Linear, Table};
@@ -31,6 +31,7 @@ pub struct LoadOptions {
     pub dtype: DType,
     /// Runs this many loops instead of what the checkpoint was trained for.
     pub n_loops: Option<usize>,
+    pub cache: CacheOptions,
 }
 
 /// A loaded Parallel Loop Transformer.
@@ -43,6 +44,7 @@ pub struct Plt {
     /// Applied after the last loop and, where the config says so, after every loop.
     pub(crate) norm: RmsNorm,
     pub(crate) head: Linear,
+    pub(crate) cache_shape: CacheShape,
 }
 
 impl Plt {
@@ -73,7 +75,13 @@ impl Plt {
             .map(|layer_idx| Layer::load(weights, layer_idx, &config, dtype))
             .collect::<Result<_, _>>()?;
         let norm = RmsNorm::load(weights, "model.norm.weight", &config, dtype)?;
-        Ok(Self { config, dtype, embeddings, layers, norm, head })
+        let is_exact = options.dtype == DType::F64 || weights.is_stored_in_single();
+        let format = options.cache.format.unwrap_or(match is_exact {
+            true => CacheFormat::Exact,
+            false => CacheFormat::F16,
+        });
+        let cache_shape = CacheShape::new(&config, dtype, format, options.cache.later_loops);
+        Ok(Self { config, dtype, embeddings, layers, norm, head, cache_shape })
     }
 
     pub fn config(&self) -> &Config {
@@ -81,8 +89,18 @@ impl Plt {
     }
 
     /// An empty sequence.
-    pub fn new_cache(&self) -> Result<Cache, Error> {
-        Cache::new(&self.config, self.dtype)
+    pub fn new_cache(&self) -> Cache {
+        Cache::new(self.cache_shape)
+    }
+
+    /// How the keys and values of a sequence are kept.
+    pub fn cache_format(&self) -> CacheFormat {
+        self.cache_shape.format
+    }
+
+    /// Bytes that a sequence of `len` tokens needs; one that grew may have up to twice as many allocated.
+    pub fn cache_bytes(&self, len: usize) -> usize {
+        self.cache_shape.n_bytes(len)
     }
 }
 

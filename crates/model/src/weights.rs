@@ -170,6 +170,12 @@ impl Weights {
         )))
     }
 
+    /// The weights come in single precision or better, and from no GGUF file.
+    pub(crate) fn is_stored_in_single(&self) -> bool {
+        let mut dtypes = self.entries.values().map(|entry| entry.info.dtype);
+        self.packed.is_empty() && dtypes.all(|dtype| matches!(dtype, Dtype::F64 | Dtype::F32))
+    }
+
     /// The tensor `name` holds integers with scales of their own.
     pub(crate) fn is_quantised(&self, name: &str) -> bool {
         let dtype = self.entries.get(name).map(|entry| entry.info.dtype);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use model::{Config, DType, LoadOptions, Plt, TensorSummary};
+use model::{CacheFormat, CacheOptions, Config, DType, LoadOptions, Plt, TensorSummary};
 use serde::Serialize;
 
 use crate::arguments::{Inspect, LogitsArguments, Mode, Model, ModelVerb, Precision};
@@ -171,7 +171,9 @@ fn logits(arguments: &LogitsArguments) -> Result<ExitCode> {
         Precision::F32 => DType::F32,
         Precision::F64 => DType::F64,
     };
-    let options = LoadOptions { dtype, n_loops: arguments.loops };
+    // Parity is of the model, not of how its cache is rounded.
+    let cache = CacheOptions { format: Some(CacheFormat::Exact), ..CacheOptions::default() };
+    let options = LoadOptions { dtype, n_loops: arguments.loops, cache };
     let model = ModelSource::find(&arguments.model)?.plt(options)?;
     if arguments.all && arguments.mode == Mode::Tail {
         bail!("--mode tail computes the last token's logits alone; leave out --all");
@@ -196,7 +198,7 @@ fn logits(arguments: &LogitsArguments) -> Result<ExitCode> {
 }
 
 fn rows(model: &Plt, tokens: &[u32], mode: Mode) -> Result<Vec<Vec<f64>>> {
-    let mut cache = model.new_cache()?;
+    let mut cache = model.new_cache();
     let mut rows = Vec::new();
     match mode {
         Mode::Fused => {

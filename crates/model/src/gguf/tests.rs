@@ -14,9 +14,9 @@ use crate::{Config, Error, LoadOptions, Plt, Weights, verify};
 const TOKENS: [u32; 6] = [3, 1, 4, 15, 9, 26];
 
 fn logits(config: Config, weights: &Weights) -> Vec<Vec<f64>> {
-    let options = LoadOptions { dtype: crate::DType::F64, n_loops: None };
+    let options = LoadOptions { dtype: crate::DType::F64, ..LoadOptions::default() };
     let model = Plt::from_weights(config, weights, options).unwrap();
-    let mut cache = model.new_cache().unwrap();
+    let mut cache = model.new_cache();
     model.prefill_all(&TOKENS, &mut cache).unwrap().to_f64().unwrap()
 }
 
