@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use model::Plt;
 
 use crate::worker::{Command, Job, Reply, Shared, Worker};
-use crate::{CancelFlag, Error, ModelInfo, Outcome, Request, Status};
+use crate::{CancelFlag, Choice, Error, ModelInfo, Outcome, Request, Status};
 
 /// The way to the worker thread; the thread ends when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -68,11 +68,16 @@ pub struct Generation {
 impl Generation {
     /// Waits for the next token; `None` when the generation has ended.
     pub fn next_token(&mut self) -> Option<u32> {
+        self.next_choice().map(|choice| choice.token)
+    }
+
+    /// Like [`Generation::next_token`], with how likely the token was.
+    pub fn next_choice(&mut self) -> Option<Choice> {
         if self.end.is_some() {
             return None;
         }
         match self.replies.recv() {
-            Ok(Reply::Token(token)) => Some(token),
+            Ok(Reply::Token(choice)) => Some(choice),
             Ok(Reply::End(end)) => {
                 self.end = Some(end);
                 None
@@ -87,7 +92,7 @@ impl Generation {
     /// Stops the generation if it runs still, and says how it went.
     pub fn finish(mut self) -> Result<Outcome, Error> {
         self.abandoned.raise();
-        while self.next_token().is_some() {}
+        while self.next_choice().is_some() {}
         self.end.take().unwrap_or(Err(Error::Stopped))
     }
 }

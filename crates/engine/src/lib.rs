@@ -16,4 +16,6 @@ mod handle;
 
 pub use crate::error::Error;
 pub use crate::handle::{Generation, Handle};
-pub use crate::request::{CancelFlag, Finish, ModelInfo, Outcome, Request, Sampling, Status};
+pub use crate::request::{
+    CancelFlag, Choice, Finish, ModelInfo, Outcome, Request, Sampling, Status,
+};

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Sampling;
+use crate::{Choice, Sampling};
 
 /// Draws tokens of one request; the same seed and logits give the same tokens on every machine.
 pub(crate) struct Sampler {
@@ -18,7 +18,13 @@ impl Sampler {
     }
 
     /// `None` when no usable logit is a finite number.
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Option<u32> {
+    pub(crate) fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
+        let token = self.draw(logits)?;
+        let usable = &logits[..logits.len().min(self.n_usable_tokens)];
+        Some(Choice { token, log_probability: log_probability(usable, token) })
+    }
+
+    fn draw(&mut self, logits: &[f32]) -> Option<u32> {
         let usable = &logits[..logits.len().min(self.n_usable_tokens)];
         if self.sampling.temperature <= 0.0 {
             return argmax(usable);
@@ -55,6 +61,14 @@ impl Sampler {
     }
 }
 
+/// Of `token` by the softmax of `logits`; those that are no finite number have no share.
+fn log_probability(logits: &[f32], token: u32) -> f32 {
+    let finite = || logits.iter().copied().filter(|logit| logit.is_finite());
+    let largest = finite().fold(f32::NEG_INFINITY, f32::max);
+    let total: f32 = finite().map(|logit| (logit - largest).exp()).sum();
+    logits[token as usize] - largest - total.ln()
+}
+
 /// The first of the largest; NaN never wins.
 fn argmax(logits: &[f32]) -> Option<u32> {
     let mut best: Option<(u32, f32)> = None;
@@ -81,7 +95,7 @@ mod tests {
         let mut sampler = Sampler::new(sampling, usize::MAX);
         let mut counts = vec![0u32; logits.len()];
         for _ in 0..4000 {
-            counts[sampler.choose(logits).unwrap() as usize] += 1;
+            counts[sampler.draw(logits).unwrap() as usize] += 1;
         }
         let percent = |count: u32| (f64::from(count) / 40.0).round() as u32;
         (0u32..).zip(counts).filter(|(_, n)| 0 < *n).map(|(id, n)| (id, percent(n))).collect()
@@ -101,9 +115,9 @@ mod tests {
     #[test]
     fn greedy_takes_the_first_largest_and_never_nan() {
         let mut sampler = Sampler::new(Sampling::GREEDY, usize::MAX);
-        assert_eq!(sampler.choose(&[f32::NAN, 1.0, 3.0, 3.0, f32::NAN]), Some(2));
-        assert_eq!(sampler.choose(&[f32::NAN, f32::NAN]), None);
-        assert_eq!(sampler.choose(&[]), None);
+        assert_eq!(sampler.draw(&[f32::NAN, 1.0, 3.0, 3.0, f32::NAN]), Some(2));
+        assert_eq!(sampler.draw(&[f32::NAN, f32::NAN]), None);
+        assert!(sampler.choose(&[]).is_none());
     }
 
     #[test]
@@ -132,15 +146,28 @@ mod tests {
     fn padding_rows_are_never_chosen() {
         for sampling in [Sampling::GREEDY, WARM] {
             let mut sampler = Sampler::new(sampling, 2);
-            assert!((0..50).all(|_| sampler.choose(&[0.0, 0.0, 99.0]).unwrap() < 2));
+            assert!((0..50).all(|_| sampler.draw(&[0.0, 0.0, 99.0]).unwrap() < 2));
         }
+    }
+
+    #[test]
+    fn a_choice_knows_how_likely_it_was() {
+        let logits: Vec<f32> = [0.2_f32, 0.7, 0.1].iter().map(|p| p.ln() + 3.0).collect();
+        for sampling in [Sampling::GREEDY, Sampling { temperature: 0.01, ..WARM }] {
+            let choice = Sampler::new(sampling, usize::MAX).choose(&logits).unwrap();
+            assert_eq!(choice.token, 1);
+            assert!((choice.log_probability.exp() - 0.7).abs() < 1e-5, "{choice:?}");
+        }
+        // Rows of padding have no share, and neither has what is no number.
+        let choice = Sampler::new(Sampling::GREEDY, 3).choose(&[0.0, 0.0, f32::NAN, 9.0]).unwrap();
+        assert!((choice.log_probability.exp() - 0.5).abs() < 1e-5, "{choice:?}");
     }
 
     #[test]
     fn a_seed_gives_the_same_draws_again() {
         let draw = |seed| {
             let mut sampler = Sampler::new(Sampling { seed, ..WARM }, usize::MAX);
-            (0..32).map(|_| sampler.choose(&[0.0; 100]).unwrap()).collect::<Vec<_>>()
+            (0..32).map(|_| sampler.draw(&[0.0; 100]).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -9,7 +9,7 @@ use model::Plt;
 
 use crate::sampler::Sampler;
 use crate::sequence::Sequence;
-use crate::{CancelFlag, Error, Finish, ModelInfo, Outcome, Request, Status};
+use crate::{CancelFlag, Choice, Error, Finish, ModelInfo, Outcome, Request, Status};
 
 pub(crate) enum Command {
     Preload,
@@ -32,7 +32,7 @@ impl Job {
 
 /// Any number of tokens, then exactly one end.
 pub(crate) enum Reply {
-    Token(u32),
+    Token(Choice),
     End(Result<Outcome, Error>),
 }
 
@@ -211,22 +211,22 @@ fn generate(
             outcome.finish = Finish::Length;
             break;
         }
-        let Some(token) = sampler.choose(&logits.last()?) else {
+        let Some(choice) = sampler.choose(&logits.last()?) else {
             return Err(model::Error::NotFinite);
         };
-        if request.stop_tokens.contains(&token) {
+        if request.stop_tokens.contains(&choice.token) {
             outcome.finish = Finish::Stop;
             break;
         }
         outcome.n_generated += 1;
-        if job.replies.send(Reply::Token(token)).is_err() {
+        if job.replies.send(Reply::Token(choice)).is_err() {
             break;
         }
         if outcome.n_generated == request.max_tokens || sequence.len() == n_context {
             outcome.finish = Finish::Length;
             break;
         }
-        logits = sequence.decode(model, token)?;
+        logits = sequence.decode(model, choice.token)?;
     }
     outcome.decode = decoding.elapsed();
     Ok((outcome, sequence))
