@@ -133,7 +133,12 @@ pub(crate) fn broken_assistant() -> Assistant {
 }
 
 fn assistant_over(engine: Handle, tokenizer: Tokenizer) -> Assistant {
-    let config = assist::Config { max_tokens: 24, n_prompt: 512, sampling: Sampling::GREEDY };
+    let config = assist::Config {
+        max_tokens: 24,
+        n_prompt: 512,
+        sampling: Sampling::GREEDY,
+        min_confidence: 0.0,
+    };
     Assistant::new(engine, Arc::new(tokenizer), vec![END_OF_TEXT], config)
 }
 

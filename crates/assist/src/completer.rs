@@ -9,6 +9,7 @@ use tokenizer::Tokenizer;
 use workspace::{Document, DocumentId, Snapshot};
 
 use crate::completion::{Completion, Config, Suggestion, Trigger};
+use crate::confidence::Likelihoods;
 use crate::memo::Memo;
 use crate::reason::Reason;
 use crate::refuse::refusal;
@@ -29,6 +30,7 @@ pub(crate) struct Completer {
 /// What the model wrote and how that ended.
 struct Written {
     text: String,
+    likelihoods: Likelihoods,
     stop: Option<Stop>,
     outcome: Outcome,
 }
@@ -73,6 +75,7 @@ impl Completer {
                 raw: text,
                 pieces,
                 outcome: None,
+                confidence: None,
                 stopped_by: "memo",
             };
         }
@@ -130,14 +133,25 @@ impl Completer {
                 return Completion { pieces: prompt.pieces, ..Completion::refused(reason) };
             }
         };
-        let (suggestion, stopped_by) =
-            self.suggest(document, offset, trigger, site, &prompt, &written);
+        let (text, stopped_by) = suggested(site, &written);
+        let confidence = text.as_ref().ok().and_then(|text| written.likelihoods.confidence(text));
+        let text = text.and_then(|text| match (trigger, confidence) {
+            (Trigger::Automatic, Some(sure)) if sure < self.config.min_confidence => {
+                Err(Reason::Unlikely)
+            }
+            _ => Ok(text),
+        });
+        if let Ok(text) = &text {
+            self.memo.remember(&document.id, trigger, site, text, &prompt.pieces);
+        }
+        let suggestion = text.map(|text| suggestion(document, offset, site, &text));
         tracing::debug!(stopped_by, suggested = suggestion.is_ok(), "completion");
         Completion {
             suggestion,
             raw: written.text,
             pieces: prompt.pieces,
             outcome: Some(written.outcome),
+            confidence,
             stopped_by,
         }
     }
@@ -160,13 +174,15 @@ impl Completer {
         })?;
         let mut stream = self.tokenizer.decode_stream();
         let mut text = String::new();
+        let mut likelihoods = Likelihoods::default();
         let mut stop = None;
         while stop.is_none()
             && !cancel.is_raised()
-            && let Some(token) = tokens.next_token()
+            && let Some(choice) = tokens.next_choice()
         {
             let n_seen = text.len();
-            text.push_str(&stream.push(token).replace('\r', ""));
+            likelihoods.push(&text, choice.log_probability);
+            text.push_str(&stream.push(choice.token).replace('\r', ""));
             if n_seen < text.len() {
                 stop = trim::stop(site, &self.control_tokens, &text, n_seen, false);
             }
@@ -175,37 +191,25 @@ impl Completer {
         if stop.is_none() {
             stop = trim::stop(site, &self.control_tokens, &text, text.len(), true);
         }
-        Ok(Written { text, stop, outcome })
+        Ok(Written { text, likelihoods, stop, outcome })
     }
+}
 
-    fn suggest(
-        &self,
-        document: &Document,
-        offset: usize,
-        trigger: Trigger,
-        site: &Site,
-        prompt: &Prompt,
-        written: &Written,
-    ) -> (Result<Suggestion, Reason>, &'static str) {
-        let (text, ended, stopped_by) = match (&written.stop, written.outcome.finish) {
-            (Some(stop), _) => {
-                (written.text.get(..stop.at).unwrap_or_default(), Ended::ByRule, stop.rule)
-            }
-            (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
-            (None, finish @ Finish::Stop) => {
-                (written.text.as_str(), Ended::ByModel(finish), "end-of-text")
-            }
-            (None, finish @ Finish::Length) => {
-                (written.text.as_str(), Ended::ByModel(finish), "length")
-            }
-        };
-        let text = match trim::finish(site, text, ended) {
-            Ok(text) => text,
-            Err(reason) => return (Err(reason), stopped_by),
-        };
-        self.memo.remember(&document.id, trigger, site, &text, &prompt.pieces);
-        (Ok(suggestion(document, offset, site, &text)), stopped_by)
-    }
+/// What is left of an answer after the rules for its end, and what ended it.
+fn suggested(site: &Site, written: &Written) -> (Result<String, Reason>, &'static str) {
+    let (text, ended, stopped_by) = match (&written.stop, written.outcome.finish) {
+        (Some(stop), _) => {
+            (written.text.get(..stop.at).unwrap_or_default(), Ended::ByRule, stop.rule)
+        }
+        (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
+        (None, finish @ Finish::Stop) => {
+            (written.text.as_str(), Ended::ByModel(finish), "end-of-text")
+        }
+        (None, finish @ Finish::Length) => {
+            (written.text.as_str(), Ended::ByModel(finish), "length")
+        }
+    };
+    (trim::finish(site, text, ended), stopped_by)
 }
 
 /// `text` with the document's own line ends, at the caret.

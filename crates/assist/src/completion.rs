@@ -22,6 +22,8 @@ pub struct Config {
     /// Most tokens of a prompt; the model's context is a further limit.
     pub n_prompt: usize,
     pub sampling: Sampling,
+    /// Suggestions that the model finds less likely than this are not shown while the user types; 0 shows all.
+    pub min_confidence: f32,
 }
 
 /// Text to put in place of `range` (bytes of the document at `version`).
@@ -42,6 +44,9 @@ pub struct Completion {
     pub pieces: Vec<Piece>,
     /// `None` when the model was not asked, or failed.
     pub outcome: Option<Outcome>,
+    /// How likely the model finds the text that is left after trimming: geometric mean of the probabilities of its tokens,
+    /// 0 to 1. `None` where nothing is left, and for a suggestion from memory.
+    pub confidence: Option<f32>,
     /// What ended the text: a trim rule (`one-line`, `dedent`, `brackets`, `repetition`, `control-token`), the model
     /// (`end-of-text`, `length`), `cancelled`, `memo` for a suggestion that was answered from memory, or `not-asked`.
     pub stopped_by: &'static str,
@@ -55,6 +60,7 @@ impl Completion {
             raw: String::new(),
             pieces: Vec::new(),
             outcome: None,
+            confidence: None,
             stopped_by: "not-asked",
         }
     }

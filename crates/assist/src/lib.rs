@@ -6,6 +6,8 @@ mod completion;
 
 mod lines;
 
+mod confidence;
+
 mod brackets;
 
 mod site;

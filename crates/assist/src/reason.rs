@@ -19,6 +19,8 @@ pub enum Reason {
     Empty,
     /// All of it stands after the caret already.
     RepeatsSuffix,
+    /// The model itself finds it unlikely.
+    Unlikely,
     EngineError(String),
     TooLarge,
 }
@@ -37,6 +39,7 @@ impl Reason {
             Self::Cancelled => "cancelled",
             Self::Empty => "empty",
             Self::RepeatsSuffix => "repeats-suffix",
+            Self::Unlikely => "unlikely",
             Self::EngineError(_) => "engine-error",
             Self::TooLarge => "too-large",
         }
@@ -72,6 +75,9 @@ impl fmt::Display for Reason {
             Self::RepeatsSuffix => f.write_str(
                 "The model only repeated what stands after the caret; type the first characters of what you want.",
             ),
+            Self::Unlikely => f.write_str(
+                "The model was not sure enough of what it wrote to show it while you type; ask by hand to see it.",
+            ),
             Self::EngineError(why) => {
                 write!(f, "The model failed: {why}. Run `dacapo doctor` to see more.")
             }
@@ -99,6 +105,7 @@ mod tests {
             Reason::Cancelled,
             Reason::Empty,
             Reason::RepeatsSuffix,
+            Reason::Unlikely,
             Reason::EngineError("out of memory".to_owned()),
             Reason::TooLarge,
         ];

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use engine::{Error, Generation, Handle, Outcome, Request, Status};
+use engine::{Choice, Error, Generation, Handle, Outcome, Request, Status};
 
 pub(crate) trait Generate: Debug + Send + Sync {
     fn status(&self) -> Status;
@@ -15,7 +15,7 @@ pub(crate) trait Generate: Debug + Send + Sync {
 /// The tokens of one answer.
 pub(crate) trait Tokens {
     /// Waits for the next token; `None` at the end.
-    fn next_token(&mut self) -> Option<u32>;
+    fn next_choice(&mut self) -> Option<Choice>;
     /// Stops the generation if it still runs.
     fn finish(self: Box<Self>) -> Result<Outcome, Error>;
 }
@@ -39,8 +39,8 @@ impl Generate for Handle {
 }
 
 impl Tokens for Generation {
-    fn next_token(&mut self) -> Option<u32> {
-        Generation::next_token(self)
+    fn next_choice(&mut self) -> Option<Choice> {
+        Generation::next_choice(self)
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, Error> {

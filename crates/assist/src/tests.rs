@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use engine::{CancelFlag, Error, Finish, Outcome, Request, Sampling, Status};
+use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Snapshot, Workspace};
 
@@ -92,14 +92,14 @@ struct Answer {
 }
 
 impl Tokens for Answer {
-    fn next_token(&mut self) -> Option<u32> {
+    fn next_choice(&mut self) -> Option<Choice> {
         let n_handed_out = self.seen.n_handed_out.load(Ordering::Relaxed);
         if self.cancel_after == Some(n_handed_out) {
             self.cancel.raise();
         }
         let token = self.left.pop_front()?;
         self.seen.n_handed_out.store(n_handed_out + 1, Ordering::Relaxed);
-        Some(token)
+        Some(Choice { token, log_probability: PROBABILITY.ln() })
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, Error> {
@@ -119,7 +119,11 @@ impl Tokens for Answer {
     }
 }
 
-const CONFIG: Config = Config { max_tokens: 64, n_prompt: 640, sampling: Sampling::GREEDY };
+/// Of every token of a script.
+const PROBABILITY: f32 = 0.5;
+
+const CONFIG: Config =
+    Config { max_tokens: 64, n_prompt: 640, sampling: Sampling::GREEDY, min_confidence: 0.0 };
 
 struct Room {
     completer: Completer,
@@ -381,6 +385,23 @@ fn asking_by_hand_is_not_answered_with_what_typing_got() {
     let asked = room.complete_in(Language::Rust, fixture, Trigger::Invoked);
     assert_eq!(shown(&asked), "a();\n    b();");
     assert_eq!(room.n_requests(), 2);
+}
+
+#[test]
+fn what_the_model_doubts_is_shown_only_when_asked_for() {
+    let mut room = Room::new(Script::new("width;"));
+    let fixture = "let x = $0\n";
+    let confidence = room.complete(fixture).confidence.unwrap();
+    assert!((confidence - PROBABILITY).abs() < 1e-5, "{confidence}");
+    let config = Config { min_confidence: PROBABILITY + 0.01, ..CONFIG };
+    let source = Box::new(Script::new("width;"));
+    room.completer = Completer::new(source, Arc::clone(&TOKENIZER), vec![], config);
+    let completion = room.complete(fixture);
+    assert_eq!(completion.suggestion, Err(Reason::Unlikely));
+    assert_eq!(completion.confidence, Some(confidence));
+    // It was not remembered either.
+    assert_eq!(room.complete(fixture).suggestion, Err(Reason::Unlikely));
+    assert_eq!(shown(&room.complete_in(Language::Rust, fixture, Trigger::Invoked)), "width;");
 }
 
 #[test]

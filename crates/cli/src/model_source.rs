@@ -124,7 +124,12 @@ impl ModelSource {
         let config = self.config()?;
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
         let n_prompt = config.max_positions.saturating_sub(max_tokens);
-        let assist_config = assist::Config { max_tokens, n_prompt, sampling: Sampling::GREEDY };
+        let assist_config = assist::Config {
+            max_tokens,
+            n_prompt,
+            sampling: Sampling::GREEDY,
+            min_confidence: 0.0,
+        };
         let engine = self.engine(LoadOptions::default())?;
         Ok(Assistant::new(engine, Arc::new(tokenizer), stop_tokens, assist_config))
     }
