@@ -2,6 +2,8 @@
 
 mod language;
 
+mod keyword;
+
 mod hunk;
 
 mod tree;
@@ -15,6 +17,8 @@ mod place;
 mod scope;
 
 mod body;
+
+mod calls;
 
 mod symbol;
 

@@ -8,6 +8,7 @@ mod place;
 mod registry;
 mod scope;
 mod snippets;
+mod words;
 
 use text::Buffer;
 
