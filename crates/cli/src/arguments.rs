@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     Generate(Generate),
     /// Look into a model
     Model(Model),
+    /// Measure completions on holes cut in real files, or cut such holes
+    Eval(Box<Eval>),
     /// Show the machine, the model and one timed completion, and say what is wrong
     Doctor(Doctor),
 }
@@ -264,6 +266,93 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
+/// Without a verb: fills every hole of a set and compares the answers with what stood there.
+///
+/// A set has one JSON object a line: id, language, kind (rest-of-line, whole-line, block, arguments, cross-file), prompt and
+/// suffix (all text of the file before and after the hole), reference, path, and the repository around it as files
+/// (path to text) or root (a directory, relative to the set). docs/evaluation.md says what the figures mean.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Eval {
+    #[command(subcommand)]
+    pub(crate) verb: Option<EvalVerb>,
+    /// Set of holes
+    #[arg(long, value_name = "FILE.jsonl", required = true)]
+    pub(crate) holes: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// Look at the first N holes only
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Ask as an editor does while the user types, or as the user does by hand
+    #[arg(long, value_enum, default_value_t = Ask::Automatic)]
+    pub(crate) trigger: Ask,
+    /// Most tokens of an answer
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
+    /// Write every answer with its figures, one JSON object a line
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) answers: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Ask {
+    Automatic,
+    Invoked,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalVerb {
+    /// Cut holes in the files of repositories, drawn by a seed and balanced over languages, kinds, repositories and files
+    Cut(Cut),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cut {
+    /// Repositories; what .gitignore names is left out, and so is what a program made
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) directories: Vec<PathBuf>,
+    /// Set to write
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) out: PathBuf,
+    /// Most holes for each pair of a language and a kind
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub(crate) each: usize,
+    /// Kinds of holes; all without it
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind)]
+    pub(crate) kinds: Vec<eval::Kind>,
+    /// Languages; all without it
+    #[arg(long, value_name = "LANGUAGE,...", value_delimiter = ',', value_parser = language)]
+    pub(crate) languages: Vec<workspace::Language>,
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Refuse a directory that is not named after a package of this manifest with --split, as NAME or NAME-VERSION
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Split of the manifest
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    pub(crate) split: String,
+    /// Put the repository's files into each hole, so that the set stands by itself
+    #[arg(long)]
+    pub(crate) inline_files: bool,
+}
+
+fn kind(name: &str) -> Result<eval::Kind, String> {
+    let names: Vec<_> = eval::Kind::CUT.iter().map(|kind| kind.name()).collect();
+    eval::Kind::from_name(name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
+fn language(name: &str) -> Result<workspace::Language, String> {
+    let all = workspace::Language::ALL;
+    let names: Vec<_> = all.iter().map(|language| language.name()).collect();
+    all.into_iter()
+        .find(|language| language.name() == name)
+        .ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
 fn non_negative(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() && 0.0 <= value => Ok(value),
@@ -318,5 +407,8 @@ mod tests {
             "chunked:N",
         );
         check_refused(&["dacapo", "complete", "src/main.rs"], "FILE:LINE:COL");
+        check_refused(&["dacapo", "eval"], "--holes");
+        check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--kinds", "x"], "whole-line");
+        check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--languages", "x"], "python");
     }
 }

@@ -1,7 +1,9 @@
 //! One file a verb.
 
 pub(crate) mod complete;
+pub(crate) mod cut;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod list;
 pub(crate) mod lsp;

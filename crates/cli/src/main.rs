@@ -14,13 +14,15 @@ mod likelihood;
 
 mod terminal;
 
+mod progress;
+
 mod commands;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Verb};
+use crate::arguments::{Arguments, EvalVerb, Verb};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
         Verb::Complete(arguments) => commands::complete::run(&arguments),
         Verb::Generate(arguments) => commands::generate::run(&arguments),
         Verb::Model(arguments) => commands::model::run(&arguments),
+        Verb::Eval(arguments) => match &arguments.verb {
+            Some(EvalVerb::Cut(cut)) => commands::cut::run(cut),
+            None => commands::eval::run(&arguments),
+        },
         Verb::Doctor(arguments) => commands::doctor::run(&arguments),
     };
     match result {

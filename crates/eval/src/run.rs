@@ -1,0 +1,99 @@
+//! Asks an assistant for every hole, as an editor would.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use assist::{Assistant, CancelFlag, Completion, Outcome, Trigger};
+use workspace::{DocumentId, Workspace};
+
+use crate::hole::Hole;
+use crate::score::{Score, score};
+
+/// Where the files of a hole that has no directory are said to be.
+const NO_ROOT: &str = "/repository";
+
+/// What came of one hole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// With line feeds; `None` when nothing was shown.
+    pub text: Option<String>,
+    /// Why nothing was shown.
+    pub reason: Option<&'static str>,
+    /// What ended the text, as in [`Completion::stopped_by`].
+    pub stopped_by: &'static str,
+    /// How likely the model finds what is shown, 0 to 1; see [`Completion::confidence`].
+    pub confidence: Option<f32>,
+    pub score: Score,
+    /// From the request to the answer.
+    pub latency: Duration,
+    /// `None` when the model was not asked.
+    pub outcome: Option<Outcome>,
+}
+
+/// The answers of each assistant, in the order of the holes. The assistants take turns at every hole, so that a slow
+/// moment of the machine strikes all of them; `progress` is told how many holes are done.
+pub fn run(
+    holes: &[Hole],
+    assistants: &[Assistant],
+    trigger: Trigger,
+    progress: &mut dyn FnMut(usize),
+) -> Vec<Vec<Answer>> {
+    let mut answers: Vec<Vec<Answer>> = assistants.iter().map(|_| Vec::new()).collect();
+    warm_up(holes, assistants);
+    for (idx, hole) in holes.iter().enumerate() {
+        progress(idx);
+        // A name of its own keeps what was remembered of one hole out of the next.
+        let id = DocumentId(format!("{idx}:{}", hole.id).into());
+        let workspace = open(hole, &id);
+        for (assistant, answers) in assistants.iter().zip(&mut answers) {
+            let started = Instant::now();
+            let completion = assistant.complete(
+                &workspace.snapshot(),
+                &id,
+                hole.prompt.len(),
+                trigger,
+                &CancelFlag::default(),
+            );
+            answers.push(answer(hole, completion, started.elapsed()));
+        }
+    }
+    progress(holes.len());
+    answers
+}
+
+/// Reads the weights, which is no part of any answer.
+fn warm_up(holes: &[Hole], assistants: &[Assistant]) {
+    let Some(hole) = holes.first() else { return };
+    let id = DocumentId("warm-up".into());
+    let snapshot = open(hole, &id).snapshot();
+    for assistant in assistants {
+        let cancel = CancelFlag::default();
+        assistant.complete(&snapshot, &id, hole.prompt.len(), Trigger::Invoked, &cancel);
+    }
+}
+
+/// A workspace in which the file with the hole is open.
+fn open(hole: &Hole, id: &DocumentId) -> Workspace {
+    let root = hole.root.clone().unwrap_or_else(|| PathBuf::from(NO_ROOT));
+    let path = hole.path.as_ref().map(|path| root.join(Path::new(path)));
+    let mut workspace = Workspace::new(vec![root]);
+    let text = format!("{}{}", hole.prompt, hole.suffix);
+    workspace.open(id.clone(), path, Some(hole.language), 0, &text);
+    workspace
+}
+
+fn answer(hole: &Hole, completion: Completion, latency: Duration) -> Answer {
+    let (text, reason) = match completion.suggestion {
+        Ok(suggestion) => (Some(suggestion.text.replace("\r\n", "\n")), None),
+        Err(reason) => (None, Some(reason.code())),
+    };
+    Answer {
+        score: score(hole, text.as_deref().unwrap_or_default()),
+        text,
+        reason,
+        stopped_by: completion.stopped_by,
+        confidence: completion.confidence,
+        latency,
+        outcome: completion.outcome,
+    }
+}
