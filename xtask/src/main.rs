@@ -7,6 +7,8 @@ mod tools;
 mod report;
 mod step;
 
+mod editors;
+
 mod steps;
 
 use std::process::ExitCode;
@@ -52,7 +54,7 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(test(&steps));
         }
         Verb::Codegen => steps::codegen()?,
-        Verb::Nvim => println!("{}", tools::neovim()?.display()),
+        Verb::Nvim => println!("{}", tools::python::neovim()?.display()),
     }
     Ok(ExitCode::SUCCESS)
 }

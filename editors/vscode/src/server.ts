@@ -1,0 +1,186 @@
+// The server's life: found, started, watched, started again.
+import * as vscode from 'vscode';
+import {
+  ExecuteCommandRequest,
+  LanguageClient,
+  State,
+  type ExecuteCommandParams,
+  type LanguageClientOptions,
+} from 'vscode-languageclient/node';
+
+import { argumentsOf, withProgress } from './actions.js';
+import { findBinary, versionProblem, type Binary } from './binary.js';
+import type { Pause } from './pause.js';
+import { affectsServerSettings, declaredSettings, serverArguments, serverPath, serverSettings } from './settings.js';
+import type { ServerState, StatusParams } from './state.js';
+
+const OPEN_SETTINGS = 'Open Settings';
+const SHOW_OUTPUT = 'Show Output';
+const RETRY = 'Retry';
+
+export class Server implements vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<ServerState>();
+  readonly onState = this.changed.event;
+  private readonly declared: string[];
+  private readonly configurationWatch: vscode.Disposable;
+  private client: LanguageClient | undefined;
+  private current: ServerState = { kind: 'stopped' };
+  /** Starts and stops one after the other, however fast they are asked for. */
+  private queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly output: vscode.LogOutputChannel,
+    private readonly pause: Pause,
+  ) {
+    this.declared = declaredSettings(context.extension.packageJSON);
+    this.configurationWatch = vscode.workspace.onDidChangeConfiguration(async (event) => {
+      if (this.client?.isRunning() === true && affectsServerSettings(event, this.declared)) {
+        const settings = { dacapo: serverSettings(this.declared) };
+        await this.client.sendNotification('workspace/didChangeConfiguration', { settings });
+      }
+    });
+  }
+
+  get state(): ServerState {
+    return this.current;
+  }
+
+  start(): Promise<void> {
+    return this.enqueue(() => this.launch());
+  }
+
+  restart(): Promise<void> {
+    return this.enqueue(async () => {
+      await this.halt();
+      await this.launch();
+    });
+  }
+
+  /** @throws if the server does not run, or answers with an error. */
+  async request<Result>(method: string, params: unknown): Promise<Result> {
+    if (this.client === undefined) {
+      throw new Error('the server does not run');
+    }
+    return this.client.sendRequest<Result>(method, params);
+  }
+
+  dispose(): void {
+    this.configurationWatch.dispose();
+    this.changed.dispose();
+    void this.enqueue(() => this.halt());
+  }
+
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    this.queue = this.queue.then(work, work);
+    return this.queue;
+  }
+
+  private async launch(): Promise<void> {
+    this.become({ kind: 'starting' });
+    let binary: Binary;
+    try {
+      binary = await findBinary(serverPath(), this.context.extensionPath);
+      await this.connect(binary);
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    const problem = versionProblem(binary.version, (this.context.extension.packageJSON as { version: string }).version);
+    if (problem !== undefined) {
+      this.output.warn(problem);
+      void this.offer(vscode.window.showWarningMessage(`Dacapo: ${problem}`, OPEN_SETTINGS));
+    }
+  }
+
+  private async connect(binary: Binary): Promise<void> {
+    const words = ['lsp', ...serverArguments()];
+    this.output.info(`starting ${binary.path} ${words.join(' ')} (version ${binary.version})`);
+    const client: LanguageClient = new LanguageClient(
+      'dacapo',
+      'Dacapo',
+      { command: binary.path, args: words },
+      this.clientOptions(() => client),
+    );
+    this.client = client;
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.Running) {
+        this.become({ kind: 'running', ...binary, status: undefined });
+      } else if (newState === State.Stopped && this.client === client) {
+        this.become({ kind: 'stopped' });
+      }
+    });
+    client.onNotification('dacapo/status', (status: StatusParams) => {
+      if (this.current.kind === 'running') {
+        this.become({ ...this.current, status });
+      }
+    });
+    await client.start();
+  }
+
+  private async halt(): Promise<void> {
+    const { client } = this;
+    this.client = undefined;
+    if (client !== undefined) {
+      await client.dispose();
+      this.become({ kind: 'stopped' });
+    }
+  }
+
+  private clientOptions(client: () => LanguageClient): LanguageClientOptions {
+    return {
+      documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
+      outputChannel: this.output,
+      traceOutputChannel: this.output,
+      initializationOptions: () => ({ ...serverSettings(this.declared), status: true }),
+      middleware: {
+        // VS Code shows ghost text; the same suggestion in the menu would hide it.
+        provideCompletionItem: () => null,
+        provideInlineCompletionItems: (document, position, context, token, next) =>
+          this.pause.isOn ? null : next(document, position, context, token),
+        executeCommand: async (command, given: unknown[]) => {
+          const words = await argumentsOf(command, given, client().code2ProtocolConverter);
+          if (words === undefined) {
+            return undefined;
+          }
+          const params: ExecuteCommandParams = { command, arguments: words };
+          return withProgress(command, (token) => client().sendRequest(ExecuteCommandRequest.type, params, token));
+        },
+        workspace: {
+          configuration: ({ items }) =>
+            items.map(({ section, scopeUri }) =>
+              section === 'dacapo'
+                ? serverSettings(this.declared, scopeUri === undefined ? undefined : vscode.Uri.parse(scopeUri))
+                : null,
+            ),
+        },
+      },
+    };
+  }
+
+  private fail(message: string): void {
+    this.become({ kind: 'failed', message });
+    this.output.error(message);
+    void this.offer(vscode.window.showErrorMessage(`Dacapo: ${message}`, OPEN_SETTINGS, SHOW_OUTPUT, RETRY));
+  }
+
+  private async offer(question: Thenable<string | undefined>): Promise<void> {
+    switch (await question) {
+      case OPEN_SETTINGS:
+        await vscode.commands.executeCommand('workbench.action.openSettings', 'dacapo.server.path');
+        break;
+      case SHOW_OUTPUT:
+        this.output.show();
+        break;
+      case RETRY:
+        await this.restart();
+        break;
+    }
+  }
+
+  private become(state: ServerState): void {
+    this.current = state;
+    void vscode.commands.executeCommand('setContext', 'dacapo.running', state.kind === 'running');
+    this.changed.fire(state);
+  }
+}

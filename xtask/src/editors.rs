@@ -1,0 +1,51 @@
+//! The steps that drive real editors, each with folders of its own, so that a person's own are neither read nor touched.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::shell::{self, run};
+use crate::tools::{node, python, system};
+
+/// What an editor takes on a machine that does much else.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Neovim 0.11 in two languages.
+pub(crate) fn neovim(dacapo: &Path) -> Result<()> {
+    let neovim = python::neovim()?;
+    for language in ["rust", "python"] {
+        let mut command = shell::program(&neovim);
+        command.args(["--headless", "--clean", "-l", "tests/nvim/spec.lua", language]);
+        command.env("DACAPO", dacapo);
+        run(at_home(&mut command, &format!("nvim-{language}")), LIMIT)?;
+    }
+    Ok(())
+}
+
+/// The extension's checks and its package, then the workbench in a browser.
+pub(crate) fn vscode(dacapo: &Path) -> Result<()> {
+    let node = node::Node::get()?;
+    let folder = shell::root().join("editors/vscode");
+    node::packages(&node, &folder)?;
+    for script in ["check", "package"] {
+        run(node.npm(&folder).args(["run", "--silent", script]), LIMIT)?;
+    }
+    let chromium = system::program(&["chromium", "chromium-browser", "google-chrome"], "chromium")?;
+    let mut command = node.npm(&folder);
+    command.args(["run", "--silent", "e2e"]);
+    command.env("DACAPO", dacapo).env("CHROMIUM", chromium);
+    command.env("CODE_SERVER", node::code_server(&node)?);
+    command.env("VSIX", folder.join("dist/dacapo.vsix"));
+    run(&mut command, LIMIT)
+}
+
+/// Folders for settings, state and logs below the build folder.
+fn at_home<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {
+    let home = shell::target().join("tmp").join(name);
+    for part in ["CONFIG", "DATA", "STATE", "CACHE"] {
+        command.env(format!("XDG_{part}_HOME"), home.join(part.to_lowercase()));
+    }
+    command
+}
