@@ -16,7 +16,9 @@ Editor.__index = Editor
 ---@param library string Folder of `inside.lua`.
 ---@return Editor
 function Editor.start(folder, library)
-  local command = { vim.v.progpath, '--embed', '--headless', '--clean' }
+  -- A launcher is not what Neovim takes its own path to be.
+  local program = vim.env.NEOVIM or vim.v.progpath
+  local command = { program, '--embed', '--headless', '--clean' }
   local channel = vim.fn.jobstart(command, { rpc = true, cwd = folder })
   assert(0 < channel, 'Neovim does not start')
   local self = setmetatable({ channel = channel, pid = vim.fn.jobpid(channel), n_typed = 0 }, Editor)

@@ -29,6 +29,9 @@ end
 ---@param encoding string
 function M.enable(plugin, cmd, encoding)
   vim.opt.runtimepath:prepend(plugin)
+  -- The requests of ghost text would supersede those of the test.
+  vim.g.dacapo = { ghost_text = false }
+  vim.cmd.runtime('plugin/dacapo.lua')
   vim.o.completeopt = 'menu,menuone,noselect'
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.general.positionEncodings = { encoding }

@@ -1,59 +1,20 @@
--- Configuration for `vim.lsp.enable('dacapo')`, Neovim 0.11 and later.
-
---- Neovim inserts a menu item up to its first space, and indents its further lines anew.
---- A suggestion is meant as it is: its first line is inserted by the menu, the others by `insert_rest`.
---- The function is asked about the items of all servers of the buffer.
----@param item lsp.CompletionItem
-local function insert_first_line(item)
-  if item.detail == 'dacapo' and item.textEdit then
-    return { word = item.textEdit.newText:match('^[^\r\n]*') }
-  end
-  return {}
-end
-
---- Inserts the lines of a suggestion after its first, once it is accepted, and puts the cursor behind them.
-local function insert_rest()
-  local item = vim.tbl_get(vim.v.completed_item, 'user_data', 'nvim', 'lsp', 'completion_item')
-  if vim.v.event.reason ~= 'accept' or not item or item.detail ~= 'dacapo' then
-    return
-  end
-  local lines = vim.split(item.textEdit.newText, '\r?\n')
-  if #lines == 1 then
-    return
-  end
-  lines[1] = ''
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  vim.api.nvim_buf_set_text(0, row - 1, column, row - 1, column, lines)
-  vim.api.nvim_win_set_cursor(0, { row + #lines - 1, #lines[#lines] })
-end
+-- Configuration for `vim.lsp.enable('dacapo')`; `require('dacapo').setup()` reads it in Neovim 0.10.
 
 ---@type vim.lsp.Config
 return {
   cmd = { 'dacapo', 'lsp' },
+  -- Any text can be completed; these are the languages that people write programs in.
   filetypes = {
-    'bash',
-    'c',
-    'cpp',
-    'cs',
-    'go',
-    'java',
-    'javascript',
-    'javascriptreact',
-    'lua',
-    'python',
-    'ruby',
-    'rust',
-    'sh',
-    'typescript',
-    'typescriptreact',
+    'bash', 'c', 'clojure', 'cpp', 'cs', 'css', 'cuda', 'dart', 'elixir', 'erlang', 'fsharp', 'go', 'haskell',
+    'html', 'java', 'javascript', 'javascriptreact', 'julia', 'kotlin', 'lua', 'nix', 'objc', 'ocaml', 'perl',
+    'php', 'proto', 'python', 'r', 'ruby', 'rust', 'scala', 'scss', 'sh', 'sql', 'svelte', 'swift', 'terraform',
+    'typescript', 'typescriptreact', 'vim', 'vue', 'zig',
   },
   root_markers = { '.git' },
-  on_attach = function(client, bufnr)
-    vim.lsp.completion.enable(true, client.id, bufnr, { convert = insert_first_line })
-    vim.api.nvim_create_autocmd('CompleteDone', {
-      group = vim.api.nvim_create_augroup('dacapo_' .. bufnr, {}),
-      buffer = bufnr,
-      callback = insert_rest,
-    })
-  end,
+  init_options = { status = true },
+  handlers = {
+    ['dacapo/status'] = function(_, params, context)
+      require('dacapo.status').set(context.client_id, params)
+    end,
+  },
 }
