@@ -7,21 +7,51 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::shell::{self, run};
-use crate::tools::{node, python, system};
+use crate::tools::{debian, node, python, system};
 
 /// What an editor takes on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Neovim 0.11 in two languages.
+/// Neovim 0.11: the server in two languages, and the plugin.
 pub(crate) fn neovim(dacapo: &Path) -> Result<()> {
     let neovim = python::neovim()?;
     for language in ["rust", "python"] {
-        let mut command = shell::program(&neovim);
-        command.args(["--headless", "--clean", "-l", "tests/nvim/spec.lua", language]);
-        command.env("DACAPO", dacapo);
-        run(at_home(&mut command, &format!("nvim-{language}")), LIMIT)?;
+        neovim_spec(&neovim, dacapo, &["tests/nvim/spec.lua", language])?;
     }
-    Ok(())
+    neovim_plugin(&neovim, dacapo)
+}
+
+/// Neovim 0.10: the plugin.
+pub(crate) fn older_neovim(dacapo: &Path) -> Result<()> {
+    neovim_plugin(&debian::older_neovim()?, dacapo)
+}
+
+fn neovim_plugin(neovim: &Path, dacapo: &Path) -> Result<()> {
+    neovim_spec(neovim, dacapo, &["tests/nvim/ghost_spec.lua"])?;
+    neovim_spec(neovim, dacapo, &["tests/nvim/plugin_spec.lua"])
+}
+
+fn neovim_spec(neovim: &Path, dacapo: &Path, words: &[&str]) -> Result<()> {
+    let mut command = shell::program(neovim);
+    command.args(["--headless", "--clean", "-l"]).args(words);
+    command.env("DACAPO", dacapo).env("NEOVIM", neovim);
+    run(at_home(&mut command, "nvim"), LIMIT)
+}
+
+/// Helix in a terminal: complete, accept, save.
+pub(crate) fn helix(dacapo: &Path) -> Result<()> {
+    system::program(&["tmux"], "tmux")?;
+    let mut command = shell::program("python3");
+    command.args(["-B", "tests/helix/spec.py"]);
+    command.env("DACAPO", dacapo).env("HELIX", debian::helix()?);
+    run(&mut command, LIMIT)
+}
+
+/// Emacs in batch: complete by eglot, save.
+pub(crate) fn emacs(dacapo: &Path) -> Result<()> {
+    let mut command = shell::program(debian::emacs()?);
+    command.args(["--batch", "-Q", "-l", "tests/emacs/spec.el"]);
+    run(command.env("DACAPO", dacapo), LIMIT)
 }
 
 /// The extension's checks and its package, then the workbench in a browser.

@@ -11,9 +11,10 @@ mod editors;
 
 mod steps;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::report::Summary;
 use crate::step::Step;
@@ -38,15 +39,24 @@ enum Verb {
     },
     /// Write the files in docs that are made from the code: the configuration page and its schema
     Codegen,
-    /// Install the Neovim that the tests use, if it is not there yet, and print its path
+    /// Install an editor that the tests use, if it is not there yet, and print its path
+    Editor { name: Editor },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Editor {
     Nvim,
+    #[value(name = "nvim-0.10")]
+    OlderNvim,
+    Helix,
+    Emacs,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().verb {
         Verb::Test { list: true, .. } => {
             for step in steps::ALL {
-                println!("{:8} {}", step.name, step.about);
+                println!("{:9} {}", step.name, step.about);
             }
         }
         Verb::Test { only, list: false } => {
@@ -54,9 +64,18 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(test(&steps));
         }
         Verb::Codegen => steps::codegen()?,
-        Verb::Nvim => println!("{}", tools::python::neovim()?.display()),
+        Verb::Editor { name } => println!("{}", path_of(name)?.display()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn path_of(editor: Editor) -> anyhow::Result<PathBuf> {
+    match editor {
+        Editor::Nvim => tools::python::neovim(),
+        Editor::OlderNvim => tools::debian::older_neovim(),
+        Editor::Helix => tools::debian::helix(),
+        Editor::Emacs => tools::debian::emacs(),
+    }
 }
 
 /// Runs the steps and prints the summary, whose last line is the last line of all.

@@ -30,6 +30,21 @@ pub(crate) const ALL: &[Step] = &[
         run: || editors::neovim(&dacapo()?),
     },
     Step {
+        name: "nvim-0.10",
+        about: "the plugin in an older Neovim",
+        run: || editors::older_neovim(&dacapo()?),
+    },
+    Step {
+        name: "helix",
+        about: "a real Helix completes and saves",
+        run: || editors::helix(&dacapo()?),
+    },
+    Step {
+        name: "emacs",
+        about: "a real Emacs completes by eglot and saves",
+        run: || editors::emacs(&dacapo()?),
+    },
+    Step {
         name: "vscode",
         about: "the extension is packed, and a real VS Code edits with it",
         run: || editors::vscode(&dacapo()?),

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
+pub(crate) mod debian;
 pub(crate) mod node;
 pub(crate) mod python;
 pub(crate) mod system;

@@ -1,0 +1,67 @@
+;;; spec.el --- A real Emacs completes and saves by eglot: `emacs --batch -Q -l tests/emacs/spec.el'  -*- lexical-binding: t; -*-
+
+;;; Commentary:
+
+;; DACAPO is the binary.
+
+;;; Code:
+
+(defconst here (file-name-directory (or load-file-name buffer-file-name)))
+(load (expand-file-name "../../editors/emacs/dacapo.el" here) nil t)
+
+(defconst text "class Rectangle:\n    def __init__(self, width, height):\n        self.width = width\n        ")
+(defvar n-passed 0)
+
+(defun check (name is-good &rest detail)
+  "Say that NAME IS-GOOD, or end with DETAIL."
+  (unless is-good
+    (message "FAIL %s: %S" name detail)
+    (kill-emacs 1))
+  (setq n-passed (1+ n-passed))
+  (message "ok   %s" name))
+
+(defun candidate ()
+  "The completion at point: its start, its end, its text, and what is called when it is taken."
+  (pcase (eglot-completion-at-point)
+    (`(,from ,to ,table . ,properties)
+     (when-let* ((all (all-completions (buffer-substring from to) table)))
+       (list from to (car all) (plist-get properties :exit-function))))))
+
+(defun wait-for (ask)
+  "What ASK says, once it says something; nothing after two minutes."
+  (let ((end (+ (float-time) 120)) found)
+    (while (and (not (setq found (funcall ask))) (< (float-time) end))
+      (accept-process-output nil 0.2))
+    found))
+
+(let* ((folder (make-temp-file "dacapo-emacs-" t))
+       (file (expand-file-name "rectangle.py" folder))
+       (dacapo-command (list (getenv "DACAPO") "lsp"))
+       (eglot-sync-connect 120))
+  (unwind-protect
+      (progn
+        (with-temp-file file (insert text))
+        (make-directory (expand-file-name ".git" folder))
+        (dacapo-use 'python-mode)
+        (find-file file)
+        (apply #'eglot (eglot--guess-contact))
+        (check "the server is attached" (eglot-current-server))
+        (goto-char (point-max))
+        (pcase (wait-for #'candidate)
+          (`(,from ,to ,candidate ,take)
+           (delete-region from to)
+           (insert candidate)
+           (funcall take candidate 'finished)
+           (save-buffer)
+           (let ((found (with-temp-buffer (insert-file-contents file) (buffer-string))))
+             (check "a completion is taken and saved"
+                    (and (string-prefix-p text found) (< (length text) (length (string-trim-right found))))
+                    candidate found)
+             (message "     %S" (substring found (length text)))))
+          (_ (check "there is a completion" nil)))
+        (eglot-shutdown (eglot-current-server) nil 20)
+        (check "the server ends" (not (eglot-current-server))))
+    (delete-directory folder t)))
+(message "%d passed" n-passed)
+(kill-emacs 0)
+;;; spec.el ends here
