@@ -62,7 +62,8 @@ def export(work: Path, out: Path) -> None:
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     end, pad = tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|fim_pad|>")
     write_json(out / "config.json", config(model.cfg, end, pad))
-    write_json(out / "generation_config.json", {"do_sample": False, "eos_token_id": end, "pad_token_id": pad})
+    generation = {"do_sample": False, "eos_token_id": end, "pad_token_id": pad, "prompt_layout": "suffix-first"}
+    write_json(out / "generation_config.json", generation)
     special = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "add_bos_token": False,

@@ -138,6 +138,8 @@ fn assistant_over(engine: Handle, tokenizer: Tokenizer) -> Assistant {
         n_prompt: 512,
         sampling: Sampling::GREEDY,
         min_confidence: 0.0,
+        layout: Some(assist::Layout::SuffixFirst),
+        sources: assist::Sources::ALL,
     };
     Assistant::new(engine, Arc::new(tokenizer), vec![END_OF_TEXT], config)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use context::{Budget, NoPrompt, Prompt, caret_offset, fim_prompt};
+use context::{Budget, Layout, NoPrompt, Prompt, Settings, caret_offset, prompt};
 use engine::{CancelFlag, Error, Finish, Outcome, Request, Status};
 use text::LineEnding;
 use tokenizer::Tokenizer;
@@ -11,6 +11,7 @@ use workspace::{Document, DocumentId, Snapshot};
 use crate::completion::{Completion, Config, Suggestion, Trigger};
 use crate::confidence::Likelihoods;
 use crate::memo::Memo;
+use crate::previous::Previous;
 use crate::reason::Reason;
 use crate::refuse::refusal;
 use crate::site::Site;
@@ -24,7 +25,9 @@ pub(crate) struct Completer {
     stop_tokens: Vec<u32>,
     control_tokens: Vec<String>,
     config: Config,
+    layout: Layout,
     memo: Memo,
+    previous: Previous,
 }
 
 /// What the model wrote and how that ended.
@@ -47,7 +50,17 @@ impl Completer {
         stop_tokens.extend(control_tokens.iter().filter_map(|name| tokenizer.special(name)));
         stop_tokens.sort_unstable();
         stop_tokens.dedup();
-        Self { source, tokenizer, stop_tokens, control_tokens, config, memo: Memo::default() }
+        let layout = config.layout.unwrap_or_else(|| Layout::of(&tokenizer));
+        Self {
+            source,
+            tokenizer,
+            stop_tokens,
+            control_tokens,
+            config,
+            layout,
+            memo: Memo::default(),
+            previous: Previous::default(),
+        }
     }
 
     pub(crate) fn complete(
@@ -107,9 +120,15 @@ impl Completer {
         site: &Site,
         cancel: &CancelFlag,
     ) -> Completion {
+        let previous = self.previous.of(&document.id);
         let prompt_within = |n_context: Option<usize>| {
-            let budget = Budget::share(self.n_prompt(n_context));
-            fim_prompt(snapshot, document, offset, &self.tokenizer, budget).map_err(reason_of)
+            let settings = Settings {
+                budget: Budget::share(self.n_prompt(n_context)),
+                layout: self.layout,
+                sources: self.config.sources,
+                previous: &previous,
+            };
+            prompt(snapshot, document, offset, &self.tokenizer, &settings).map_err(reason_of)
         };
         let mut prompt = match prompt_within(self.source.n_context()) {
             Ok(prompt) => prompt,
@@ -123,6 +142,7 @@ impl Completer {
             prompt = shorter;
             written = self.write(&prompt, site, cancel);
         }
+        self.previous.remember(&document.id, &prompt.pieces);
         let written = match written {
             Ok(written) => written,
             Err(error) => {
@@ -172,7 +192,8 @@ impl Completer {
             n_usable_tokens: self.tokenizer.vocab_size(),
             cancel: cancel.clone(),
         })?;
-        let mut stream = self.tokenizer.decode_stream();
+        let mut stream = self.tokenizer.decode_stream_after(&prompt.tokens);
+        let mut held_back = prompt.held_back.as_str();
         let mut text = String::new();
         let mut likelihoods = Likelihoods::default();
         let mut stop = None;
@@ -182,7 +203,8 @@ impl Completer {
         {
             let n_seen = text.len();
             likelihoods.push(&text, choice.log_probability);
-            text.push_str(&stream.push(choice.token).replace('\r', ""));
+            let piece = stream.push(choice.token).replace('\r', "");
+            text.push_str(without_held_back(&piece, &mut held_back));
             if n_seen < text.len() {
                 stop = trim::stop(site, &self.control_tokens, &text, n_seen, false);
             }
@@ -210,6 +232,19 @@ fn suggested(site: &Site, written: &Written) -> (Result<String, Reason>, &'stati
         }
     };
     (trim::finish(site, text, ended), stopped_by)
+}
+
+/// `piece` without the beginning of the answer that stands before the caret already. `held_back` is what of that is still to
+/// come; an answer that begins otherwise is left as it is.
+fn without_held_back<'a>(piece: &'a str, held_back: &mut &str) -> &'a str {
+    let n_common = piece.bytes().zip(held_back.bytes()).take_while(|(one, other)| one == other);
+    let n_common = piece.floor_char_boundary(n_common.count());
+    if n_common < piece.len() {
+        *held_back = "";
+    } else {
+        *held_back = held_back.get(n_common..).unwrap_or_default();
+    }
+    piece.get(n_common..).unwrap_or_default()
 }
 
 /// `text` with the document's own line ends, at the caret.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use context::Piece;
+use context::{Layout, Piece, Sources};
 use engine::{Outcome, Sampling};
 
 use crate::reason::Reason;
@@ -24,6 +24,10 @@ pub struct Config {
     pub sampling: Sampling,
     /// Suggestions that the model finds less likely than this are not shown while the user types; 0 shows all.
     pub min_confidence: f32,
+    /// `None` for what the model's special tokens speak for.
+    pub layout: Option<Layout>,
+    /// Which places text from other files may come from.
+    pub sources: Sources,
 }
 
 /// Text to put in place of `range` (bytes of the document at `version`).

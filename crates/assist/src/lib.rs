@@ -16,6 +16,8 @@ mod refuse;
 
 mod memo;
 
+mod previous;
+
 mod source;
 
 mod trim;
@@ -28,7 +30,7 @@ mod assistant;
 mod tests;
 
 /// What callers of this crate need of the crates below it.
-pub use context::{Piece, PieceKind};
+pub use context::{Layout, Piece, PieceKind, Sources};
 pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use assistant::Assistant;

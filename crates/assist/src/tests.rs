@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use context::{Layout, Sources};
 use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Snapshot, Workspace};
@@ -122,8 +123,14 @@ impl Tokens for Answer {
 /// Of every token of a script.
 const PROBABILITY: f32 = 0.5;
 
-const CONFIG: Config =
-    Config { max_tokens: 64, n_prompt: 640, sampling: Sampling::GREEDY, min_confidence: 0.0 };
+const CONFIG: Config = Config {
+    max_tokens: 64,
+    n_prompt: 640,
+    sampling: Sampling::GREEDY,
+    min_confidence: 0.0,
+    layout: Some(Layout::SuffixFirst),
+    sources: Sources::ALL,
+};
 
 struct Room {
     completer: Completer,
@@ -317,14 +324,26 @@ fn prompts_fit_into_a_short_context() {
 }
 
 #[test]
-fn a_model_without_infilling_tokens_is_not_asked() {
+fn a_model_without_infilling_tokens_is_not_asked_to_fill_in() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/fixtures/tokenizer/tokenizer.json");
     let json = std::fs::read_to_string(path).unwrap().replace("<|fim_middle|>", "<|other|>");
     let tokenizer = Arc::new(Tokenizer::from_json(json.as_bytes()).unwrap());
     let mut room = Room::new(Script::new("x"));
-    room.completer = Completer::new(Box::new(Script::new("x")), tokenizer, vec![], CONFIG);
+    let script = Box::new(Script::new("x"));
+    room.completer = Completer::new(script, Arc::clone(&tokenizer), vec![], CONFIG);
     assert_eq!(room.complete("let x = $0").suggestion, Err(Reason::NoInfilling));
+
+    // Left to itself it continues the text, and a space before the caret is the model's to write.
+    let config = Config { layout: None, ..CONFIG };
+    for written in [" x", "x"] {
+        let script = Script::new(written);
+        let seen = Arc::clone(&script.seen);
+        room.completer = Completer::new(Box::new(script), Arc::clone(&tokenizer), vec![], config);
+        assert_eq!(shown(&room.complete("let x = $0")), "x");
+        let requests = seen.requests.lock().unwrap();
+        assert_eq!(TOKENIZER.decode(&requests[0].tokens), "// shape\nlet x =");
+    }
 }
 
 #[test]

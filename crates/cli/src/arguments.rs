@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use assist::{Layout, Sources};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::location::Location;
@@ -62,6 +63,13 @@ pub(crate) struct Complete {
     /// Most tokens of the suggestion
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
+    /// Order of the prompt: suffix-first, prefix-first, repository or continuation; else what the model was trained with
+    #[arg(long, value_name = "NAME", value_parser = layout)]
+    pub(crate) layout: Option<Layout>,
+    /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar, viewed,
+    /// edited with commas between them
+    #[arg(long, value_name = "NAMES", value_parser = sources, default_value = "all")]
+    pub(crate) sources: Sources,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -360,6 +368,15 @@ fn non_negative(text: &str) -> Result<f32, String> {
     }
 }
 
+fn layout(text: &str) -> Result<Layout, String> {
+    let known = Layout::ALL.map(Layout::name).join(", ");
+    Layout::from_name(text).ok_or_else(|| format!("expected one of {known}"))
+}
+
+fn sources(text: &str) -> Result<Sources, String> {
+    Sources::from_names(text).map_err(|name| format!("there is no source {name:?}"))
+}
+
 fn share(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if 0.0 < value && value <= 1.0 => Ok(value),
@@ -410,5 +427,7 @@ mod tests {
         check_refused(&["dacapo", "eval"], "--holes");
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--kinds", "x"], "whole-line");
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--languages", "x"], "python");
+        check_refused(&["dacapo", "complete", "a:1:1", "--layout", "x"], "suffix-first");
+        check_refused(&["dacapo", "complete", "a:1:1", "--sources", "x"], "no source \"x\"");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use assist::Layout;
 use engine::Sampling;
 use serde::Deserialize;
 
@@ -15,6 +16,8 @@ pub(crate) struct GenerationConfig {
     top_p: Option<f32>,
     top_k: Option<usize>,
     eos_token_id: Option<EosTokenId>,
+    /// Our own: name of the layout of a prompt that the model was trained with.
+    prompt_layout: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -25,14 +28,30 @@ enum EosTokenId {
 }
 
 impl GenerationConfig {
+    pub(crate) fn from_json(json: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(json)
+            .with_context(|| format!("{} is not a generation configuration", path.display()))
+    }
+
     pub(crate) fn from_directory(directory: &Path) -> Result<Self> {
         let path = directory.join("generation_config.json");
         match std::fs::read(&path) {
-            Ok(json) => serde_json::from_slice(&json)
-                .with_context(|| format!("{} is not a generation configuration", path.display())),
+            Ok(json) => Self::from_json(&json, &path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// `None` where the file does not say.
+    pub(crate) fn layout(&self) -> Result<Option<Layout>> {
+        let Some(name) = &self.prompt_layout else { return Ok(None) };
+        let known = Layout::ALL.map(Layout::name).join(", ");
+        let layout = Layout::from_name(name).with_context(|| {
+            format!(
+                "generation_config.json names an unknown prompt_layout {name:?}; known are {known}"
+            )
+        })?;
+        Ok(Some(layout))
     }
 
     /// Greedy unless the file asks for draws.
@@ -76,6 +95,16 @@ mod tests {
         let expected = Sampling { temperature: 0.6, top_p: 0.95, top_k: 20, seed: 0 };
         assert_eq!(recommended.sampling(), expected);
         assert_eq!(parse(r#"{"temperature":0.6}"#).sampling(), Sampling::GREEDY);
+    }
+
+    #[test]
+    fn the_layout_has_a_known_name() {
+        let layout = |json| parse(json).layout().map_err(|error| error.to_string());
+        assert_eq!(layout("{}"), Ok(None));
+        let named = layout(r#"{"prompt_layout":"suffix-first"}"#);
+        assert_eq!(named, Ok(Some(Layout::SuffixFirst)));
+        let error = layout(r#"{"prompt_layout":"sideways"}"#).unwrap_err();
+        assert!(error.contains("known are suffix-first, prefix-first"), "{error}");
     }
 
     #[test]

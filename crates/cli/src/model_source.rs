@@ -1,10 +1,10 @@
 //! From what `--model` names to a tokenizer and an engine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use assist::{Assistant, Sampling};
+use assist::{Assistant, Sampling, Sources};
 use engine::Handle;
 use model::{Config, LoadOptions, Plt, Weights};
 use tokenizer::{ChatTemplate, Tokenizer};
@@ -16,6 +16,9 @@ const EMBEDDED: &str = "built-in model";
 
 /// Most tokens of one suggestion unless the user says otherwise.
 pub(crate) const DEFAULT_MAX_TOKENS: usize = 64;
+
+/// Most tokens of a prompt: on a processor, reading more takes longer than a person who types waits.
+const MAX_PROMPT: usize = 2048;
 
 /// Where a model's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +104,10 @@ impl ModelSource {
     /// How the model's authors want it to be sampled.
     pub(crate) fn generation_config(&self) -> Result<GenerationConfig> {
         match self {
-            Self::Embedded | Self::Gguf(_) => Ok(GenerationConfig::default()),
+            Self::Embedded => {
+                GenerationConfig::from_json(default_model::GENERATION_CONFIG, Path::new(EMBEDDED))
+            }
+            Self::Gguf(_) => Ok(GenerationConfig::default()),
             Self::Directory(path) => GenerationConfig::from_directory(path),
         }
     }
@@ -118,18 +124,28 @@ impl ModelSource {
         Ok(Handle::spawn(move || Plt::from_weights(config, &source.weights()?, options)))
     }
 
+    /// How an assistant uses this model unless the user says otherwise.
+    pub(crate) fn assist_config(&self, max_tokens: usize) -> Result<assist::Config> {
+        let n_prompt = self.config()?.max_positions.saturating_sub(max_tokens);
+        Ok(assist::Config {
+            max_tokens,
+            n_prompt: n_prompt.min(MAX_PROMPT),
+            sampling: Sampling::GREEDY,
+            min_confidence: 0.0,
+            layout: self.generation_config()?.layout()?,
+            sources: Sources::ALL,
+        })
+    }
+
     /// An assistant over an engine of this model.
     pub(crate) fn assistant(&self, max_tokens: usize) -> Result<Assistant> {
+        self.assistant_with(self.assist_config(max_tokens)?)
+    }
+
+    pub(crate) fn assistant_with(&self, assist_config: assist::Config) -> Result<Assistant> {
         let tokenizer = self.tokenizer().with_context(|| format!("no tokenizer for {self}"))?;
         let config = self.config()?;
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
-        let n_prompt = config.max_positions.saturating_sub(max_tokens);
-        let assist_config = assist::Config {
-            max_tokens,
-            n_prompt,
-            sampling: Sampling::GREEDY,
-            min_confidence: 0.0,
-        };
         let engine = self.engine(LoadOptions::default())?;
         Ok(Assistant::new(engine, Arc::new(tokenizer), stop_tokens, assist_config))
     }
@@ -146,6 +162,8 @@ impl std::fmt::Display for ModelSource {
 
 #[cfg(test)]
 mod tests {
+    use assist::Layout;
+
     use super::*;
 
     #[track_caller]
@@ -166,6 +184,7 @@ mod tests {
         let config = source.config().unwrap();
         let tokenizer = source.tokenizer().unwrap();
         assert!(tokenizer.fim().is_some());
+        assert_eq!(source.assist_config(64).unwrap().layout, Some(Layout::SuffixFirst));
         assert!(tokenizer.vocab_size() <= config.vocab_size);
         assert!(!config.eos_token_ids.is_empty());
         let model = source.plt(LoadOptions::default()).unwrap();

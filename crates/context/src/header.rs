@@ -1,8 +1,9 @@
-//! The line that names the file.
+//! The lines that name the repository and the file.
 
 use syntax::Language;
-use tokenizer::Tokenizer;
 use workspace::{Document, Snapshot};
+
+use crate::encoder::Encoder;
 
 /// Path of the document as the model is to see it: with forward slashes, from the root of its folder. A document on no
 /// disk is called `untitled`, with the ending of its language, for a model reads the language off the path.
@@ -32,19 +33,20 @@ fn extension(language: Language) -> &'static str {
     }
 }
 
-/// `{path}\n` and its ids; leading folders are left out until it takes `n_tokens` at most. `None` when even the file
-/// name alone does not fit.
+/// The line that `written` makes of `path`, and its ids; leading folders are left out until it takes `n_tokens` at most.
+/// `None` when even the file name alone does not fit.
 pub(crate) fn header(
     path: &str,
-    tokenizer: &Tokenizer,
+    written: impl Fn(&str) -> String,
+    encoder: Encoder<'_>,
     n_tokens: usize,
 ) -> Option<(String, Vec<u32>)> {
     let mut rest = path;
     loop {
         // No path of an ordinary file is longer, and a longer one need not be tokenised to see that.
         if rest.len() <= 4096 {
-            let line = format!("{rest}\n");
-            let tokens = tokenizer.encode(&line);
+            let line = written(rest);
+            let tokens = encoder.encode(&line);
             if tokens.len() <= n_tokens {
                 return Some((line, tokens));
             }

@@ -1,9 +1,19 @@
 //! What the prompt is made of: a pure function of a snapshot, a caret, a tokenizer and a budget.
 
+mod assemble;
 mod budget;
+mod choose;
+mod comment;
+mod encoder;
 mod header;
+mod layout;
+mod piece;
 mod prefix;
 mod prompt;
+mod settings;
+mod snippet;
+mod sources;
+mod style;
 mod suffix;
 mod window;
 
@@ -11,5 +21,9 @@ mod window;
 mod tests;
 
 pub use budget::Budget;
-pub use prompt::{NoPrompt, Piece, PieceKind, Prompt, caret_offset, fim_prompt};
+pub use layout::Layout;
+pub use piece::{NoPrompt, Piece, PieceKind, Prompt};
+pub use prompt::{caret_offset, prompt};
+pub use settings::Settings;
+pub use sources::Sources;
 pub use window::with_line_feeds;

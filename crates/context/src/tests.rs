@@ -7,8 +7,14 @@ use proptest::prelude::*;
 use text::{Buffer, Edit};
 use tokenizer::Tokenizer;
 
+use crate::assemble::{Near, assemble};
 use crate::budget::Budget;
-use crate::prompt::{NoPrompt, PieceKind, Prompt, prompt_of};
+use crate::layout::Layout;
+use crate::piece::{NoPrompt, PieceKind, Prompt};
+use crate::prompt::caret_offset;
+use crate::settings::Settings;
+use crate::snippet::Snippet;
+use crate::sources::Sources;
 use crate::window::with_line_feeds;
 
 static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
@@ -16,7 +22,33 @@ static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
     Tokenizer::from_directory(&folder).unwrap()
 });
 
-const AMPLE: Budget = Budget { n_prompt: 4000, n_prefix: 3000, n_suffix: 900 };
+mod layouts;
+
+const AMPLE: Budget = beside(4000, 3000, 900);
+
+/// With nothing from elsewhere.
+const fn beside(n_prompt: usize, n_prefix: usize, n_suffix: usize) -> Budget {
+    Budget { n_prompt, n_prefix, n_suffix, n_snippets: 0, n_near: n_prompt }
+}
+
+fn prompt_of(
+    path: &str,
+    buffer: &Buffer,
+    offset: usize,
+    tokenizer: &Tokenizer,
+    budget: Budget,
+) -> Result<Prompt, NoPrompt> {
+    let layout = Layout::SuffixFirst;
+    let settings = Settings { budget, layout, sources: Sources::NONE, previous: &[] };
+    let near = Near {
+        path,
+        repository: Some("shapes"),
+        language: Some(syntax::Language::Rust),
+        buffer,
+        offset: caret_offset(buffer, offset),
+    };
+    assemble(near, tokenizer, &settings, |_| Vec::new())
+}
 
 fn prompt(text: &str, offset: usize, budget: Budget) -> Prompt {
     prompt_of("src/shape.rs", &Buffer::from(text), offset, &TOKENIZER, budget).unwrap()
@@ -67,7 +99,7 @@ fn everything_fits() {
 #[test]
 fn whole_lines_are_kept_within_the_budget() {
     let (text, offset) = at_caret(SHAPE);
-    let budget = Budget { n_prompt: 100, n_prefix: 12, n_suffix: 10 };
+    let budget = beside(100, 12, 10);
     insta::assert_snapshot!(spelled(&prompt(&text, offset, budget)), @r"
     <|file_sep|>src/shape.rs
     <|fim_suffix|>
@@ -83,7 +115,7 @@ fn whole_lines_are_kept_within_the_budget() {
 fn lines_longer_than_the_budget_are_cut_on_the_far_side() {
     let (text, offset) =
         at_caret("let values = [1111111111, 2222222222, $03333333333, 4444444444];\n");
-    let budget = Budget { n_prompt: 100, n_prefix: 16, n_suffix: 8 };
+    let budget = beside(100, 16, 8);
     insta::assert_snapshot!(
         spelled(&prompt(&text, offset, budget)),
         @"
@@ -167,6 +199,7 @@ fn a_model_without_infilling_tokens_gets_no_prompt() {
     let without_files = described("<|file_sep|>", "<|other|>");
     let prompt = prompt_of("a.rs", &buffer, 0, &without_files, AMPLE).unwrap();
     assert_eq!(prompt.tokens.first(), Some(&without_files.fim().unwrap().suffix));
+    assert_eq!(piece(&prompt, PieceKind::Path), "// a.rs\n");
 }
 
 #[test]
@@ -245,11 +278,8 @@ fn document() -> impl Strategy<Value = String> {
 }
 
 fn budget() -> impl Strategy<Value = Budget> {
-    (3_usize..300, 0_usize..200, 0_usize..100).prop_map(|(n_prompt, n_prefix, n_suffix)| Budget {
-        n_prompt,
-        n_prefix,
-        n_suffix,
-    })
+    (3_usize..300, 0_usize..200, 0_usize..100)
+        .prop_map(|(n_prompt, n_prefix, n_suffix)| beside(n_prompt, n_prefix, n_suffix))
 }
 
 proptest! {
@@ -269,6 +299,7 @@ proptest! {
                 PieceKind::Path => budget.n_prompt / 4,
                 PieceKind::Suffix => budget.n_suffix,
                 PieceKind::Prefix => budget.n_prefix,
+                other => panic!("no piece of kind {other:?} was given"),
             };
             prop_assert!(piece.n_tokens <= most, "{:?}", piece);
         }
@@ -303,7 +334,7 @@ proptest! {
     ) {
         let offset = text.floor_char_boundary(at.index(text.len() + 1));
         let (before, after) = text.split_at(offset);
-        let budget = Budget { n_prompt: 20_000, n_prefix: 15_000, n_suffix: 4000 };
+        let budget = beside(20_000, 15_000, 4000);
         let one = prompt(&text, offset, budget);
         let other = prompt(&format!("{before}{key}{after}"), offset + key.len(), budget);
         // A line end and the indentation after it are cut into tokens together, so the last line begins with the

@@ -29,6 +29,13 @@ impl Snapshot {
         &self.edits
     }
 
+    /// Name of the innermost root that holds `path`.
+    pub fn repository_name(&self, path: &Path) -> Option<String> {
+        let holds = self.roots.iter().filter(|root| path.starts_with(root));
+        let innermost = holds.max_by_key(|root| root.as_os_str().len())?;
+        innermost.file_name().map(|name| name.to_string_lossy().into_owned())
+    }
+
     /// `path` relative to the innermost root that holds it, with forward slashes; the file name when no root does.
     pub fn relative_path(&self, path: &Path) -> String {
         let inside = self.roots.iter().filter_map(|root| path.strip_prefix(root).ok());

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use assist::{Completion, PieceKind, Suggestion, Trigger};
+use assist::{Completion, Suggestion, Trigger};
 use engine::CancelFlag;
 use serde::Serialize;
 use text::{Buffer, Encoding};
@@ -68,13 +68,20 @@ struct PromptTokens {
 struct PieceReport {
     kind: &'static str,
     source: String,
+    /// First and last line, 1-based, of a piece from elsewhere.
+    lines: Option<[usize; 2]>,
     tokens: usize,
+    /// Of a piece from elsewhere.
+    score: Option<f64>,
     text: String,
 }
 
 pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
-    let assistant = ModelSource::find(&arguments.model.model)?
-        .assistant(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
+    let source = ModelSource::find(&arguments.model.model)?;
+    let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
+    config.layout = arguments.layout.or(config.layout);
+    config.sources = arguments.sources;
+    let assistant = source.assistant_with(config)?;
     let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref())?;
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;
@@ -165,13 +172,11 @@ fn report(completion: Completion, buffer: &Buffer, total_ms: f64) -> Report {
             .pieces
             .into_iter()
             .map(|piece| PieceReport {
-                kind: match piece.kind {
-                    PieceKind::Path => "path",
-                    PieceKind::Suffix => "suffix",
-                    PieceKind::Prefix => "prefix",
-                },
+                kind: piece.kind.name(),
                 source: piece.source,
+                lines: piece.lines.map(|lines| [lines.start + 1, lines.end]),
                 tokens: piece.n_tokens,
+                score: piece.score,
                 text: piece.text,
             })
             .collect(),

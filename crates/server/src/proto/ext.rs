@@ -67,8 +67,17 @@ pub(crate) struct ExplainedReason {
 pub(crate) struct ExplainedPiece {
     pub(crate) kind: &'static str,
     pub(crate) source: String,
+    pub(crate) lines: Option<ExplainedLines>,
     pub(crate) text: String,
     pub(crate) tokens: usize,
+    pub(crate) score: Option<f64>,
+}
+
+/// Zero-based, the end excluded.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainedLines {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 #[derive(Debug, Serialize)]

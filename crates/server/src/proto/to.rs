@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use assist::{Completion, Outcome, Piece, PieceKind, Reason};
+use assist::{Completion, Outcome, Piece, Reason};
 use text::{Buffer, Encoding};
 use tower_lsp_server::ls_types::{self, Position, PositionEncodingKind};
 use workspace::Document;
 
 use crate::proto::ext::{
-    ExplainedPiece, ExplainedReason, ExplainedSuggestion, Explanation, PromptTokens, Timings,
+    ExplainedLines, ExplainedPiece, ExplainedReason, ExplainedSuggestion, Explanation,
+    PromptTokens, Timings,
 };
 
 pub(crate) fn position_encoding(encoding: Encoding) -> PositionEncodingKind {
@@ -84,12 +85,14 @@ fn reason(reason: &Reason) -> ExplainedReason {
 }
 
 fn piece(piece: Piece) -> ExplainedPiece {
-    let kind = match piece.kind {
-        PieceKind::Path => "path",
-        PieceKind::Suffix => "suffix",
-        PieceKind::Prefix => "prefix",
-    };
-    ExplainedPiece { kind, source: piece.source, text: piece.text, tokens: piece.n_tokens }
+    ExplainedPiece {
+        kind: piece.kind.name(),
+        source: piece.source,
+        lines: piece.lines.map(|lines| ExplainedLines { start: lines.start, end: lines.end }),
+        text: piece.text,
+        tokens: piece.n_tokens,
+        score: piece.score,
+    }
 }
 
 fn timings(outcome: Outcome) -> Timings {
