@@ -89,10 +89,10 @@ impl Session {
             .generate(Request {
                 tokens: vec![u32::from(b'a')],
                 max_tokens: usize::MAX,
-                sampling: Sampling::GREEDY,
-                stop_tokens: Vec::new(),
                 n_usable_tokens: END_OF_TEXT as usize,
-                cancel: engine::CancelFlag::default(),
+                // The likeliest text soon repeats itself, and what repeats is made many tokens at a time.
+                sampling: Sampling { temperature: 2.0, ..Sampling::GREEDY },
+                ..Request::default()
             })
             .unwrap();
         generation.next_token().expect("the held engine works");

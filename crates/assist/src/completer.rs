@@ -191,6 +191,7 @@ impl Completer {
             stop_tokens: self.stop_tokens.clone(),
             n_usable_tokens: self.tokenizer.vocab_size(),
             cancel: cancel.clone(),
+            ..Request::default()
         })?;
         let mut stream = self.tokenizer.decode_stream_after(&prompt.tokens);
         let mut held_back = prompt.held_back.as_str();

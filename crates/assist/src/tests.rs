@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
 
 use context::{Layout, Sources};
 use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Status};
@@ -111,11 +110,8 @@ impl Tokens for Answer {
                 Finish::Cancelled
             },
             n_prompt: self.n_prompt,
-            n_reused: 0,
             n_generated: self.seen.n_handed_out.load(Ordering::Relaxed),
-            queued: Duration::ZERO,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
+            ..Outcome::default()
         })
     }
 }

@@ -121,7 +121,9 @@ impl ModelSource {
     pub(crate) fn engine(&self, options: LoadOptions) -> Result<Handle> {
         let config = self.config()?;
         let source = self.clone();
-        Ok(Handle::spawn(move || Plt::from_weights(config, &source.weights()?, options)))
+        Ok(Handle::start(engine::Options::default(), move |progress| {
+            Plt::load(config.clone(), &source.weights()?, options, progress)
+        }))
     }
 
     /// How an assistant uses this model unless the user says otherwise.

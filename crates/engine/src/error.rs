@@ -13,6 +13,8 @@ pub enum Error {
     BadToken { token: u32, vocab_size: usize },
     #[error("inference failed: {0}")]
     Inference(String),
+    #[error("the engine has {n_waiting} requests waiting; ask again when one is answered")]
+    Busy { n_waiting: usize },
     /// The worker thread is gone.
     #[error("the engine has stopped")]
     Stopped,

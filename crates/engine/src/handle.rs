@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use model::Plt;
 
-use crate::worker::{Command, Job, Reply, Shared, Worker};
-use crate::{CancelFlag, Choice, Error, ModelInfo, Outcome, Request, Status};
+use crate::running::{Job, Reply};
+use crate::worker::{Command, MAX_WAITING, Shared, Worker};
+use crate::{CancelFlag, Choice, Error, ModelInfo, Options, Outcome, Request, Status};
 
 /// The way to the worker thread; the thread ends when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -17,14 +18,23 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Starts the worker; `load` runs on it at the first request or [`Handle::preload`].
-    pub fn spawn(load: impl FnOnce() -> Result<Plt, model::Error> + Send + 'static) -> Self {
-        let (commands, received) = unbounded();
+    /// Starts the worker with the usual options; see [`Handle::start`].
+    pub fn spawn(mut load: impl FnMut() -> Result<Plt, model::Error> + Send + 'static) -> Self {
+        Self::start(Options::default(), move |_| load())
+    }
+
+    /// Starts the worker; `load` runs on it at the first request or [`Handle::preload`], and again after the model was
+    /// unloaded. It reports how much is done, from 0 to 1.
+    pub fn start(
+        options: Options,
+        load: impl FnMut(&mut dyn FnMut(f32)) -> Result<Plt, model::Error> + Send + 'static,
+    ) -> Self {
+        let (commands, received) = bounded(MAX_WAITING);
         let shared = Arc::new(Shared::new());
-        let worker = Worker::new(load, Arc::clone(&shared));
+        let worker = Worker::new(load, options, received, Arc::clone(&shared));
         let spawned = std::thread::Builder::new()
             .name("dacapo-engine".to_owned())
-            .spawn(move || worker.run(&received));
+            .spawn(move || worker.run());
         if let Err(error) = spawned {
             // The receiver went down with the closure, so every request will answer `Stopped`.
             tracing::error!(%error, "no thread for the engine");
@@ -34,15 +44,20 @@ impl Handle {
 
     /// Asks for the weights now; returns at once.
     pub fn preload(&self) {
-        // Without a worker there is nothing to load, and the next request says so.
-        let _ = self.commands.send(Command::Preload);
+        // Without a worker there is nothing to load, and the next request says so; with many requests waiting they load it.
+        let _ = self.commands.try_send(Command::Preload);
     }
 
     pub fn status(&self) -> Status {
         self.shared.status()
     }
 
-    /// `None` until the model is loaded.
+    /// From 0 to 1 while the weights are read.
+    pub fn load_progress(&self) -> Option<f32> {
+        self.shared.load_progress()
+    }
+
+    /// `None` until the model was loaded.
     pub fn model_info(&self) -> Option<ModelInfo> {
         self.shared.model_info()
     }
@@ -52,7 +67,10 @@ impl Handle {
         let (replies, received) = unbounded();
         let abandoned = CancelFlag::default();
         let job = Job { request, asked_at: Instant::now(), abandoned: abandoned.clone(), replies };
-        self.commands.send(Command::Generate(job)).map_err(|_| Error::Stopped)?;
+        self.commands.try_send(Command::Generate(job)).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Busy { n_waiting: MAX_WAITING },
+            TrySendError::Disconnected(_) => Error::Stopped,
+        })?;
         Ok(Generation { replies: received, abandoned, end: None })
     }
 }

@@ -6,7 +6,7 @@ use model::LoadOptions;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Finish, Sampling};
+use crate::Finish;
 
 fn checkpoint(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parity").join(name)
@@ -17,14 +17,7 @@ fn spawn() -> Handle {
 }
 
 fn request(tokens: &[u32], max_tokens: usize) -> Request {
-    Request {
-        tokens: tokens.to_vec(),
-        max_tokens,
-        sampling: Sampling::GREEDY,
-        stop_tokens: Vec::new(),
-        n_usable_tokens: usize::MAX,
-        cancel: CancelFlag::default(),
-    }
+    Request { tokens: tokens.to_vec(), max_tokens, ..Request::default() }
 }
 
 fn run(handle: &Handle, request: Request) -> Result<(Vec<u32>, Outcome), Error> {

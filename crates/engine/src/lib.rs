@@ -1,4 +1,5 @@
-//! Who runs when: requests in token ids, one worker thread that owns the model, cancellation, sampling, prefix reuse.
+//! Who runs when: requests in token ids, one worker thread that owns the model, priorities, cancellation,
+//! sampling, guesses, prefix reuse.
 //!
 //! Knows neither text nor editors.
 
@@ -6,9 +7,17 @@ mod error;
 
 mod request;
 
+mod options;
+
 mod sampler;
 
+mod pace;
+
+mod drafter;
+
 mod sequence;
+
+mod running;
 
 mod worker;
 
@@ -16,6 +25,7 @@ mod handle;
 
 pub use crate::error::Error;
 pub use crate::handle::{Generation, Handle};
+pub use crate::options::Options;
 pub use crate::request::{
-    CancelFlag, Choice, Finish, ModelInfo, Outcome, Request, Sampling, Status,
+    CancelFlag, Choice, Finish, ModelInfo, Outcome, Priority, Request, Sampling, Status,
 };

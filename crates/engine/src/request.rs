@@ -33,16 +33,48 @@ impl CancelFlag {
     }
 }
 
+/// Who waits for the answer; a more urgent request interrupts a less urgent one, which goes on afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// Nobody yet: only the first loop runs over the prompt, so that the next request finds it there.
+    WarmUp,
+    /// A person who asked for an edit and watches its progress; first come, first served.
+    Action,
+    /// A person who types; of those that wait the newest comes first.
+    #[default]
+    Interactive,
+}
+
 #[derive(Debug, Clone)]
 pub struct Request {
     pub tokens: Vec<u32>,
+    /// Not looked at in a warm-up, which generates nothing.
     pub max_tokens: usize,
     pub sampling: Sampling,
     /// Ids that end the generation; none of them is handed out.
     pub stop_tokens: Vec<u32>,
     /// Largest id that may be chosen is `n_usable_tokens - 1`; ids of padding rows lie above.
     pub n_usable_tokens: usize,
+    pub priority: Priority,
+    /// What the answer is expected to be like, such as the text that an edit replaces. It makes the answer faster
+    /// where it is right, and changes it nowhere.
+    pub drafts: Vec<u32>,
     pub cancel: CancelFlag,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            tokens: Vec::new(),
+            max_tokens: 0,
+            sampling: Sampling::GREEDY,
+            stop_tokens: Vec::new(),
+            n_usable_tokens: usize::MAX,
+            priority: Priority::default(),
+            drafts: Vec::new(),
+            cancel: CancelFlag::default(),
+        }
+    }
 }
 
 /// A token that was generated.
@@ -54,28 +86,36 @@ pub struct Choice {
     pub log_probability: f32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Finish {
     /// A stop token was chosen.
     Stop,
-    /// `max_tokens` or the end of the context.
+    /// `max_tokens` or the end of the context, or a warm-up that is done.
     Length,
     /// The flag was raised or the consumer let go.
+    #[default]
     Cancelled,
 }
 
 /// How a generation went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
     pub finish: Finish,
     pub n_prompt: usize,
     /// Prompt tokens whose K/V was already there.
     pub n_reused: usize,
     pub n_generated: usize,
+    /// Passes over the weights after the prefill; fewer than tokens where drafts were right.
+    pub n_passes: usize,
+    /// Tokens that were guessed and looked at.
+    pub n_drafted: usize,
+    /// Those of them that were right.
+    pub n_accepted: usize,
     /// From the request until the worker took it up, reading the weights included.
     pub queued: Duration,
-    /// From then to the first token's logits.
+    /// Work up to the first token's logits, without the time in which more urgent requests were served.
     pub prefill: Duration,
+    /// Work after that, likewise.
     pub decode: Duration,
 }
 

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::{Choice, Sampling};
 
 /// Draws tokens of one request; the same seed and logits give the same tokens on every machine.
+#[derive(Debug)]
 pub(crate) struct Sampler {
     sampling: Sampling,
     n_usable_tokens: usize,

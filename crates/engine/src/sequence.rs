@@ -1,55 +1,117 @@
-//! A sequence that a new prompt takes over as far as they agree.
+//! Texts that the model holds, and which of them a new prompt takes over as far as they agree.
 
 use model::{Cache, Logits, Plt};
 
-/// Tokens between two looks at the cancel flag while the first loop runs over a prompt.
-const CHUNK: usize = 128;
+use crate::Options;
 
+#[derive(Debug)]
 pub(crate) struct Sequence {
     cache: Cache,
-}
-
-/// How a prompt was taken in.
-pub(crate) struct Prefilled {
-    /// After the last token; `None` when it was given up on the way.
-    pub(crate) logits: Option<Logits>,
-    pub(crate) n_reused: usize,
+    /// Length of the prompt it was last used for; what follows is an answer, which is made anew with every prompt.
+    n_prompt: usize,
 }
 
 impl Sequence {
     pub(crate) fn new(model: &Plt) -> Self {
-        Self { cache: model.new_cache() }
+        Self { cache: model.new_cache(), n_prompt: 0 }
+    }
+
+    pub(crate) fn tokens(&self) -> &[u32] {
+        self.cache.tokens()
     }
 
     pub(crate) fn len(&self) -> usize {
         self.cache.len()
     }
 
-    /// Makes the sequence hold exactly `prompt`.
-    ///
-    /// What was computed before a cancellation stays: it is a valid prefix for the next prompt.
-    pub(crate) fn prefill(
-        &mut self,
-        model: &Plt,
-        prompt: &[u32],
-        is_cancelled: impl Fn() -> bool,
-    ) -> Result<Prefilled, model::Error> {
-        let n_common = self.cache.tokens().iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        // The last token runs again even when it is known, since its logits were not kept.
-        let n_reused = n_common.min(prompt.len().saturating_sub(1));
-        self.cache.truncate(n_reused);
-        for chunk in prompt[n_reused..].chunks(CHUNK) {
-            if is_cancelled() {
-                return Ok(Prefilled { logits: None, n_reused });
-            }
-            model.extend(chunk, &mut self.cache)?;
-        }
-        let logits = model.settle(&mut self.cache, || !is_cancelled())?;
-        Ok(Prefilled { logits, n_reused })
+    fn n_common(&self, prompt: &[u32]) -> usize {
+        self.tokens().iter().zip(prompt).take_while(|(a, b)| a == b).count()
     }
 
-    /// Appends one token.
-    pub(crate) fn decode(&mut self, model: &Plt, token: u32) -> Result<Logits, model::Error> {
-        model.decode(token, &mut self.cache)
+    /// Drops what does not begin `prompt`, and says how much does.
+    pub(crate) fn take_over(&mut self, prompt: &[u32]) -> usize {
+        // The last token runs again even when it is known, since its logits were not kept.
+        let n_reused = self.n_common(prompt).min(prompt.len().saturating_sub(1));
+        self.cache.truncate(n_reused);
+        self.n_prompt = prompt.len();
+        n_reused
+    }
+
+    /// The first loop over more tokens.
+    pub(crate) fn extend(&mut self, model: &Plt, tokens: &[u32]) -> Result<(), model::Error> {
+        model.extend(tokens, &mut self.cache)
+    }
+
+    /// Logits after the last token; `None` when `keep_going` said no on the way.
+    pub(crate) fn settle(
+        &mut self,
+        model: &Plt,
+        chunk: usize,
+        keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Logits>, model::Error> {
+        model.settle_in_chunks(&mut self.cache, chunk, keep_going)
+    }
+
+    /// Appends tokens in one pass over the weights; logits after every token that the last loop has reached with it.
+    pub(crate) fn step(&mut self, model: &Plt, tokens: &[u32]) -> Result<Logits, model::Error> {
+        model.step(tokens, &mut self.cache)
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.cache.truncate(len);
+    }
+}
+
+/// The sequences that no request works on.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    options: Options,
+    /// The least recently used comes first.
+    sequences: Vec<Sequence>,
+}
+
+impl Pool {
+    pub(crate) fn new(options: Options) -> Self {
+        Self { options, sequences: Vec::new() }
+    }
+
+    /// The sequence that `prompt` shall go on from: the one that begins alike, unless much else of it would be lost
+    /// and there is room for another.
+    pub(crate) fn take(&mut self, model: &Plt, prompt: &[u32]) -> Sequence {
+        let shared = |sequence: &Sequence| sequence.n_common(prompt);
+        let best = (0..self.sequences.len()).max_by_key(|index| shared(&self.sequences[*index]));
+        let Some(best) = best else { return Sequence::new(model) };
+        let n_shared = shared(&self.sequences[best]);
+        let kept = &self.sequences[best];
+        let loses_little = kept.n_prompt.min(kept.len()) <= 2 * n_shared;
+        if loses_little {
+            return self.sequences.remove(best);
+        }
+        if self.sequences.len() < self.options.n_sequences {
+            return Sequence::new(model);
+        }
+        let saves_much = prompt.len() <= 4 * n_shared;
+        self.sequences.remove(if saves_much { best } else { 0 })
+    }
+
+    /// Keeps a sequence for later prompts, and drops others where that is too much.
+    pub(crate) fn put(&mut self, sequence: Sequence) {
+        if sequence.len() == 0 {
+            return;
+        }
+        self.sequences.push(sequence);
+        let n_bytes = |sequences: &[Sequence]| -> usize {
+            sequences.iter().map(|sequence| sequence.cache.n_bytes()).sum()
+        };
+        while 1 < self.sequences.len()
+            && (self.options.n_sequences < self.sequences.len()
+                || self.options.cache_bytes < n_bytes(&self.sequences))
+        {
+            self.sequences.remove(0);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.sequences.clear();
     }
 }

@@ -1,106 +1,252 @@
-//! The thread that owns the model and serves one request after the other.
+//! The thread that owns the model and gives each step to the most urgent request.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use model::Plt;
 
-use crate::sampler::Sampler;
-use crate::sequence::Sequence;
-use crate::{CancelFlag, Choice, Error, Finish, ModelInfo, Outcome, Request, Status};
+use crate::pace::Pace;
+use crate::running::{Job, Running};
+use crate::sequence::Pool;
+use crate::{Error, ModelInfo, Options, Priority, Request, Status};
+
+/// Requests that may wait; the least urgent beyond are refused.
+pub(crate) const MAX_WAITING: usize = 256;
 
 pub(crate) enum Command {
     Preload,
     Generate(Job),
 }
 
-pub(crate) struct Job {
-    pub(crate) request: Request,
-    pub(crate) asked_at: Instant,
-    /// Raised when the consumer lets go of its end.
-    pub(crate) abandoned: CancelFlag,
-    pub(crate) replies: Sender<Reply>,
-}
-
-impl Job {
-    fn is_cancelled(&self) -> bool {
-        self.request.cancel.is_raised() || self.abandoned.is_raised()
-    }
-}
-
-/// Any number of tokens, then exactly one end.
-pub(crate) enum Reply {
-    Token(Choice),
-    End(Result<Outcome, Error>),
-}
-
 /// What the worker lets others see.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<(Status, Option<ModelInfo>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    status: Status,
+    info: Option<ModelInfo>,
+    /// From 0 to 1.
+    load_progress: f32,
 }
 
 impl Shared {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new((Status::Unloaded, None)) }
+        let state = State { status: Status::Unloaded, info: None, load_progress: 0.0 };
+        Self { state: Mutex::new(state) }
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.read(|state| state.status.clone())
     }
 
     pub(crate) fn model_info(&self) -> Option<ModelInfo> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.read(|state| state.info.clone())
     }
 
-    fn set(&self, status: Status, info: Option<ModelInfo>) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (status, info);
+    pub(crate) fn load_progress(&self) -> Option<f32> {
+        self.read(|state| (state.status == Status::Loading).then_some(state.load_progress))
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, write: impl FnOnce(&mut State)) {
+        write(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-enum Weights<L> {
-    Unread(L),
+enum Weights {
+    Unread,
     Loaded(Box<Plt>),
     Failed(String),
 }
 
 pub(crate) struct Worker<L> {
-    weights: Weights<L>,
-    /// The last request's, for its prefix; dropped when anything went wrong with it.
-    sequence: Option<Sequence>,
+    load: L,
+    weights: Weights,
+    options: Options,
+    commands: Receiver<Command>,
     shared: Arc<Shared>,
+    waiting: Vec<Job>,
+    /// Requests that have begun; all but the most urgent wait for their next step.
+    running: Vec<Running>,
+    pool: Pool,
+    pace: Pace,
 }
 
-impl<L: FnOnce() -> Result<Plt, model::Error>> Worker<L> {
-    pub(crate) fn new(load: L, shared: Arc<Shared>) -> Self {
-        Self { weights: Weights::Unread(load), sequence: None, shared }
+impl<L> Worker<L>
+where
+    L: FnMut(&mut dyn FnMut(f32)) -> Result<Plt, model::Error>,
+{
+    pub(crate) fn new(
+        load: L,
+        options: Options,
+        commands: Receiver<Command>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            load,
+            weights: Weights::Unread,
+            options,
+            commands,
+            shared,
+            waiting: Vec::new(),
+            running: Vec::new(),
+            pool: Pool::new(options),
+            pace: Pace::default(),
+        }
     }
 
-    /// Serves until the last handle is gone.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        for command in commands {
-            match command {
-                Command::Preload => self.load(),
-                Command::Generate(job) => {
-                    let end = self.serve(&job);
-                    // A consumer that has gone away needs no answer.
-                    let _ = job.replies.send(Reply::End(end));
+    /// Serves until the last handle is gone and everything that was asked is answered.
+    pub(crate) fn run(mut self) {
+        loop {
+            if self.waiting.is_empty() && self.running.is_empty() && !self.wait() {
+                return;
+            }
+            self.turn();
+        }
+    }
+
+    /// One step for the most urgent request.
+    fn turn(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.accept(command);
+        }
+        self.end_cancelled();
+        if let Some(index) = self.next_running() {
+            self.step(index);
+        }
+    }
+
+    /// Waits for a command, and unloads the model when none comes for long; `false` when none can come any more.
+    fn wait(&mut self) -> bool {
+        let is_loaded = matches!(self.weights, Weights::Loaded(_));
+        let received = match self.options.idle.filter(|_| is_loaded) {
+            Some(idle) => self.commands.recv_timeout(idle),
+            None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(command) => self.accept(command),
+            Err(RecvTimeoutError::Timeout) => self.unload(),
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
+    }
+
+    fn accept(&mut self, command: Command) {
+        match command {
+            Command::Preload => self.load(),
+            Command::Generate(job) => self.waiting.push(job),
+        }
+        if MAX_WAITING < self.waiting.len() {
+            self.end_cancelled();
+        }
+        if MAX_WAITING < self.waiting.len()
+            && let Some(least) = (0..self.waiting.len()).min_by_key(|i| urgency(&self.waiting[*i]))
+        {
+            let n_waiting = self.waiting.len();
+            self.waiting.remove(least).end(Err(Error::Busy { n_waiting }));
+        }
+    }
+
+    fn end_cancelled(&mut self) {
+        for job in self.waiting.extract_if(.., |job| job.is_cancelled()) {
+            job.end(Ok(job.unserved()));
+        }
+        while let Some(index) = self.running.iter().position(|running| running.job.is_cancelled()) {
+            let running = self.running.swap_remove(index);
+            running.job.end(Ok(running.cancelled()));
+            self.pool.put(running.into_sequence());
+        }
+    }
+
+    /// The most urgent request, which is given a sequence if it has none yet.
+    fn next_running(&mut self) -> Option<usize> {
+        let running = (0..self.running.len()).max_by_key(|i| urgency(&self.running[*i].job));
+        let waiting = (0..self.waiting.len()).max_by_key(|i| urgency(&self.waiting[*i]));
+        let Some(waiting) = waiting else { return running };
+        // Of two people who type, the one who is being served is not interrupted.
+        if let Some(index) = running
+            && self.waiting[waiting].priority() <= self.running[index].job.priority()
+        {
+            return running;
+        }
+        let job = self.waiting.remove(waiting);
+        self.load();
+        let model = match &self.weights {
+            Weights::Loaded(model) => model,
+            Weights::Failed(reason) => {
+                job.end(Err(Error::Load(reason.clone())));
+                return None;
+            }
+            Weights::Unread => {
+                job.end(Err(Error::Stopped));
+                return None;
+            }
+        };
+        if let Err(error) = check(&job.request, model) {
+            job.end(Err(error));
+            return None;
+        }
+        let sequence = self.pool.take(model, &job.request.tokens);
+        self.running.push(Running::new(job, sequence));
+        Some(self.running.len() - 1)
+    }
+
+    /// One chunk of a prompt or one pass over the weights for a request.
+    fn step(&mut self, index: usize) {
+        let Weights::Loaded(model) = &self.weights else { return };
+        let mut running = self.running.swap_remove(index);
+        let priority = running.job.priority();
+        let cancel = (running.job.request.cancel.clone(), running.job.abandoned.clone());
+        let (commands, waiting) = (&self.commands, &mut self.waiting);
+        let keep_going = || {
+            while let Ok(command) = commands.try_recv() {
+                // A model that works needs no loading.
+                if let Command::Generate(job) = command {
+                    waiting.push(job);
                 }
+            }
+            !cancel.0.is_raised()
+                && !cancel.1.is_raised()
+                && waiting.iter().all(|job| job.priority() <= priority)
+        };
+        // A defect in one request must not take the engine away from every editor.
+        let advanced =
+            catch_unwind(AssertUnwindSafe(|| running.advance(model, &mut self.pace, keep_going)));
+        match advanced {
+            Ok(Ok(None)) => self.running.push(running),
+            Ok(Ok(Some(outcome))) => {
+                tracing::debug!(?outcome, "served");
+                running.job.end(Ok(outcome));
+                self.pool.put(running.into_sequence());
+            }
+            Ok(Err(error)) => running.job.end(Err(Error::Inference(error.to_string()))),
+            Err(_) => {
+                let reason = "the forward pass panicked".to_owned();
+                running.job.end(Err(Error::Inference(reason)));
             }
         }
     }
 
     fn load(&mut self) {
-        if !matches!(self.weights, Weights::Unread(_)) {
+        if !matches!(self.weights, Weights::Unread) {
             return;
         }
-        let taken = std::mem::replace(&mut self.weights, Weights::Failed(String::new()));
-        let Weights::Unread(load) = taken else { return };
-        self.shared.set(Status::Loading, None);
+        self.shared.write(|state| {
+            state.status = Status::Loading;
+            state.load_progress = 0.0;
+        });
         let started = Instant::now();
-        let loaded = catch_unwind(AssertUnwindSafe(load));
+        let shared = Arc::clone(&self.shared);
+        let mut report = |share: f32| shared.write(|state| state.load_progress = share);
+        let loaded = catch_unwind(AssertUnwindSafe(|| (self.load)(&mut report)));
         let reason = match loaded {
             Ok(Ok(model)) => {
                 let config = model.config();
@@ -113,7 +259,11 @@ impl<L: FnOnce() -> Result<Plt, model::Error>> Worker<L> {
                 };
                 tracing::info!(elapsed = ?started.elapsed(), ?info, "model loaded");
                 self.weights = Weights::Loaded(Box::new(model));
-                self.shared.set(Status::Ready, Some(info));
+                self.pace = Pace::default();
+                self.shared.write(|state| {
+                    state.status = Status::Ready;
+                    state.info = Some(info);
+                });
                 return;
             }
             Ok(Err(error)) => error.to_string(),
@@ -121,41 +271,22 @@ impl<L: FnOnce() -> Result<Plt, model::Error>> Worker<L> {
         };
         tracing::error!(reason, "model not loaded");
         self.weights = Weights::Failed(reason.clone());
-        self.shared.set(Status::Failed(reason), None);
+        self.shared.write(|state| state.status = Status::Failed(reason));
     }
 
-    fn serve(&mut self, job: &Job) -> Result<Outcome, Error> {
-        if job.is_cancelled() {
-            return Ok(Outcome {
-                finish: Finish::Cancelled,
-                n_prompt: job.request.tokens.len(),
-                n_reused: 0,
-                n_generated: 0,
-                queued: job.asked_at.elapsed(),
-                prefill: Duration::ZERO,
-                decode: Duration::ZERO,
-            });
-        }
-        self.load();
-        let model = match &self.weights {
-            Weights::Loaded(model) => model,
-            Weights::Failed(reason) => return Err(Error::Load(reason.clone())),
-            Weights::Unread(_) => return Err(Error::Stopped),
-        };
-        check(&job.request, model)?;
-        let sequence = self.sequence.take();
-        // A defect in one request must not take the engine away from every editor.
-        let served = catch_unwind(AssertUnwindSafe(|| generate(model, sequence, job)));
-        match served {
-            Ok(Ok((outcome, sequence))) => {
-                tracing::debug!(?outcome, "served");
-                self.sequence = Some(sequence);
-                Ok(outcome)
-            }
-            Ok(Err(error)) => Err(Error::Inference(error.to_string())),
-            Err(_) => Err(Error::Inference("the forward pass panicked".to_owned())),
-        }
+    /// Gives the memory back; what is known of the model stays known.
+    fn unload(&mut self) {
+        self.pool.clear();
+        self.weights = Weights::Unread;
+        self.shared.write(|state| state.status = Status::Unloaded);
+        tracing::info!("model unloaded");
     }
+}
+
+/// What comes first: the class of the request, then the newest, or among actions the oldest.
+fn urgency(job: &Job) -> (Priority, Option<std::cmp::Reverse<Instant>>, Instant) {
+    let first_come = job.priority() == Priority::Action;
+    (job.priority(), first_come.then_some(std::cmp::Reverse(job.asked_at)), job.asked_at)
 }
 
 fn check(request: &Request, model: &Plt) -> Result<(), Error> {
@@ -174,60 +305,6 @@ fn check(request: &Request, model: &Plt) -> Result<(), Error> {
     }
 }
 
-fn generate(
-    model: &Plt,
-    sequence: Option<Sequence>,
-    job: &Job,
-) -> Result<(Outcome, Sequence), model::Error> {
-    let request = &job.request;
-    let started = Instant::now();
-    let mut sequence = match sequence {
-        Some(sequence) => sequence,
-        None => Sequence::new(model),
-    };
-    let mut outcome = Outcome {
-        finish: Finish::Cancelled,
-        n_prompt: request.tokens.len(),
-        n_reused: 0,
-        n_generated: 0,
-        queued: started - job.asked_at,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-    };
-    let prefilled = sequence.prefill(model, &request.tokens, || job.is_cancelled())?;
-    outcome.prefill = started.elapsed();
-    outcome.n_reused = prefilled.n_reused;
-    let Some(mut logits) = prefilled.logits else {
-        return Ok((outcome, sequence));
-    };
-    let decoding = Instant::now();
-    let mut sampler = Sampler::new(request.sampling, request.n_usable_tokens);
-    let n_context = model.config().max_positions;
-    loop {
-        if job.is_cancelled() {
-            break;
-        }
-        if outcome.n_generated == request.max_tokens {
-            outcome.finish = Finish::Length;
-            break;
-        }
-        let Some(choice) = sampler.choose(&logits.last()?) else {
-            return Err(model::Error::NotFinite);
-        };
-        if request.stop_tokens.contains(&choice.token) {
-            outcome.finish = Finish::Stop;
-            break;
-        }
-        outcome.n_generated += 1;
-        if job.replies.send(Reply::Token(choice)).is_err() {
-            break;
-        }
-        if outcome.n_generated == request.max_tokens || sequence.len() == n_context {
-            outcome.finish = Finish::Length;
-            break;
-        }
-        logits = sequence.decode(model, choice.token)?;
-    }
-    outcome.decode = decoding.elapsed();
-    Ok((outcome, sequence))
-}
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -18,10 +18,17 @@ pub struct Logits {
 }
 
 impl Logits {
+    pub fn n_rows(&self) -> usize {
+        self.rows.dims().first().copied().unwrap_or(0)
+    }
+
+    pub fn row(&self, row: usize) -> Result<Vec<f32>, Error> {
+        Ok(self.rows.get(row)?.to_dtype(candle_core::DType::F32)?.to_vec1()?)
+    }
+
     /// The last row.
     pub fn last(&self) -> Result<Vec<f32>, Error> {
-        let last = self.rows.dim(0)? - 1;
-        Ok(self.rows.get(last)?.to_dtype(candle_core::DType::F32)?.to_vec1()?)
+        self.row(self.n_rows().saturating_sub(1))
     }
 
     /// Every row, without loss.
@@ -46,7 +53,18 @@ impl Plt {
         cache: &mut Cache,
         keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
-        self.settle_with(self.cache_shape.slack, cache, keep_going)
+        self.settle_in_chunks(cache, self.cache_shape.chunk, keep_going)
+    }
+
+    /// The same, asking `keep_going` after `chunk` tokens at most.
+    pub fn settle_in_chunks(
+        &self,
+        cache: &mut Cache,
+        chunk: usize,
+        keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Logits>, Error> {
+        let chunk = chunk.clamp(1, self.cache_shape.chunk);
+        self.settle_with(self.cache_shape.slack, chunk, cache, keep_going)
     }
 
     /// Appends tokens and returns the logits after the last.
@@ -85,35 +103,73 @@ impl Plt {
         if !cache.is_settled() {
             self.settle(cache, || true)?;
         }
+        self.step(&[token], cache)
+    }
+
+    /// Appends tokens, or none, and takes every loop as far as it gets in a single pass over the weights.
+    ///
+    /// Loop r comes one token further than loop r - 1 had come before the pass. Returns the logits after each token
+    /// that the last loop comes to: after one token of the text that all loops have been through, this is that token,
+    /// and the tokens behind it are guesses that the next pass takes the second loop through, and so on.
+    pub fn step(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
         let start = cache.len();
-        let embedded = self.embed(&[token])?;
-        cache.reserve(1)?;
-        let mut inputs = vec![embedded.clone()];
-        for loop_idx in 1..self.config.n_loops {
-            inputs.push(self.later_input(loop_idx, &embedded, start..start + 1, cache)?);
-            cache.make_room(loop_idx, &(start..start + 1));
+        let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
+        if !cache.spans().iter().all(is_close) {
+            self.settle(cache, || true)?;
         }
-        let part = |loop_idx| Part { loop_idx, positions: start..start + 1 };
-        let rows = Rows { parts: (0..self.config.n_loops).map(part).collect() };
-        let pass = Pass::new(rows, &self.config, self.dtype)?;
+        if !tokens.is_empty() {
+            self.check(tokens)?;
+            cache.reserve(tokens.len())?;
+        }
+        let text: Vec<u32> = cache.tokens().iter().chain(tokens).copied().collect();
+        let mut rows = Rows { parts: vec![Part { loop_idx: 0, positions: start..text.len() }] };
+        let mut before = start;
+        for (loop_idx, span) in (1..).zip(cache.spans()) {
+            rows.parts.push(Part { loop_idx, positions: span.to..text.len().min(before + 1) });
+            before = span.to;
+        }
+        rows.parts.retain(|part| !part.positions.is_empty());
+        let last = self.config.n_loops - 1;
+        let Some(read) = rows.parts.last().filter(|part| part.loop_idx == last).cloned() else {
+            return Err(Error::NoTokens);
+        };
+        let mut inputs = Vec::with_capacity(rows.parts.len());
+        for Part { loop_idx, positions } in &rows.parts {
+            let embedded = self.embeddings.look_up(&text[positions.clone()])?;
+            if *loop_idx == 0 {
+                inputs.push(embedded);
+                continue;
+            }
+            inputs.push(self.later_input(*loop_idx, &embedded, positions.clone(), cache)?);
+            cache.make_room(*loop_idx, positions);
+        }
+        let pass = Pass::new(rows.clone(), &self.config, self.dtype)?;
         let mut states = Tensor::cat(&inputs, 0)?;
         for (layer_idx, layer) in self.layers.iter().enumerate() {
             states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
         }
-        let last = self.config.n_loops - 1;
-        for loop_idx in 0..last {
-            self.hand_on(loop_idx, start, &states.narrow(0, loop_idx, 1)?, cache)?;
+        let mut first = 0;
+        for Part { loop_idx, positions } in rows.parts.iter().filter(|part| part.loop_idx < last) {
+            let states = states.narrow(0, first, positions.len())?;
+            self.hand_on(*loop_idx, positions.start, &states, cache)?;
+            first += positions.len();
         }
-        cache.advance(&[token]);
-        for loop_idx in 1..self.config.n_loops {
-            cache.extend_span(loop_idx, cache.len());
+        cache.advance(tokens);
+        for Part { loop_idx, positions } in rows.parts.iter().filter(|part| 0 < part.loop_idx) {
+            cache.extend_span(*loop_idx, positions.end);
         }
-        self.read_out(&states.narrow(0, last, 1)?)
+        let states =
+            states.narrow(0, states.dim(0)? - read.positions.len(), read.positions.len())?;
+        if read.positions.end == cache.len() {
+            self.keep_output(last, &states, cache)?;
+        }
+        self.read_out(&states)
     }
 
     pub(crate) fn settle_with(
         &self,
         slack: usize,
+        chunk: usize,
         cache: &mut Cache,
         mut keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
@@ -128,9 +184,9 @@ impl Plt {
         let runs = plan(shape, cache.spans(), cache.len());
         for (loop_idx, run) in (1..).zip(runs) {
             let done = match run {
-                Run::Full { from } => self.run_on(loop_idx, from, cache, &mut keep_going)?,
+                Run::Full { from } => self.run_on(loop_idx, from, chunk, cache, &mut keep_going)?,
                 Run::Tail { from } => {
-                    self.run_tail(loop_idx, from, shape, cache, &mut keep_going)?
+                    self.run_tail(loop_idx, from, shape, chunk, cache, &mut keep_going)?
                 }
             };
             if !done {
@@ -155,6 +211,7 @@ impl Plt {
         &self,
         loop_idx: usize,
         start: usize,
+        chunk: usize,
         cache: &mut Cache,
         keep_going: &mut impl FnMut() -> bool,
     ) -> Result<bool, Error> {
@@ -164,7 +221,7 @@ impl Plt {
             if !keep_going() {
                 return Ok(false);
             }
-            let end = cache.len().min(position + self.cache_shape.chunk);
+            let end = cache.len().min(position + chunk);
             self.run_chunk(loop_idx, position..end, self.layers.len(), cache)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
@@ -178,6 +235,7 @@ impl Plt {
         loop_idx: usize,
         start: usize,
         shape: Shape,
+        chunk: usize,
         cache: &mut Cache,
         keep_going: &mut impl FnMut() -> bool,
     ) -> Result<bool, Error> {
@@ -189,11 +247,14 @@ impl Plt {
             if !keep_going() {
                 return Ok(false);
             }
-            let is_climbing = position < whole_from;
-            let n_rows = if is_climbing { shape.window } else { self.cache_shape.chunk };
-            let end = cache.len().min(position + n_rows);
-            let n_layers =
-                if is_climbing { (position - start) / shape.window } else { shape.n_layers };
+            let (band_end, n_layers) = match position < whole_from {
+                true => {
+                    let band = (position - start) / shape.window;
+                    (start + (band + 1) * shape.window, band)
+                }
+                false => (cache.len(), shape.n_layers),
+            };
+            let end = cache.len().min(band_end).min(position + chunk);
             self.run_chunk(loop_idx, position..end, n_layers, cache)?;
             position = end;
         }
@@ -262,14 +323,19 @@ impl Plt {
 
     /// Token embeddings, [tokens, hidden].
     fn embed(&self, tokens: &[u32]) -> Result<Tensor, Error> {
+        self.check(tokens)?;
+        self.embeddings.look_up(tokens)
+    }
+
+    fn check(&self, tokens: &[u32]) -> Result<(), Error> {
         let vocab_size = self.config.vocab_size;
         if tokens.is_empty() {
             return Err(Error::NoTokens);
         }
-        if let Some(&token) = tokens.iter().find(|token| vocab_size <= **token as usize) {
-            return Err(Error::Token { token, vocab_size });
+        match tokens.iter().find(|token| vocab_size <= **token as usize) {
+            Some(&token) => Err(Error::Token { token, vocab_size }),
+            None => Ok(()),
         }
-        self.embeddings.look_up(tokens)
     }
 
     /// Input of a loop after the first: emb_scale * embedding + hidden_scale * previous loop's state of the token before.

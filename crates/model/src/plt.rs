@@ -56,9 +56,19 @@ impl Plt {
 
     /// Converts the tensors of `weights`; each must be there in the shape that `config` asks for.
     pub fn from_weights(
+        config: Config,
+        weights: &Weights,
+        options: LoadOptions,
+    ) -> Result<Self, Error> {
+        Self::load(config, weights, options, &mut |_| {})
+    }
+
+    /// The same, telling from 0 to 1 how much is done.
+    pub fn load(
         mut config: Config,
         weights: &Weights,
         options: LoadOptions,
+        progress: &mut dyn FnMut(f32),
     ) -> Result<Self, Error> {
         if let Some(n_loops) = options.n_loops {
             config.n_loops = n_loops.max(1);
@@ -71,9 +81,12 @@ impl Plt {
             false => Linear::new(weights.matrix("lm_head.weight", shape, dtype)?)?,
         };
         let embeddings = Table::new(embeddings, dtype);
-        let layers = (0..config.n_layers)
-            .map(|layer_idx| Layer::load(weights, layer_idx, &config, dtype))
-            .collect::<Result<_, _>>()?;
+        let mut layers = Vec::with_capacity(config.n_layers);
+        for layer_idx in 0..config.n_layers {
+            // Embedding and head are done, and weigh about as much as a layer.
+            progress((layer_idx + 1) as f32 / (config.n_layers + 1) as f32);
+            layers.push(Layer::load(weights, layer_idx, &config, dtype)?);
+        }
         let norm = RmsNorm::load(weights, "model.norm.weight", &config, dtype)?;
         let is_exact = options.dtype == DType::F64 || weights.is_stored_in_single();
         let format = options.cache.format.unwrap_or(match is_exact {

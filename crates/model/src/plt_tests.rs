@@ -51,7 +51,7 @@ static MODELS: LazyLock<Vec<(&Fixture, Plt)>> = LazyLock::new(|| {
     let ringed = FIXTURES.iter().map(|fixture| {
         let mut model = load(fixture, DType::F64);
         model.cache_shape.later_loops = LaterLoops::Ring;
-        model.cache_shape.chunk = 4;
+        model.cache_shape.chunk = 8;
         model.cache_shape.slack = 3;
         (fixture, model)
     });
@@ -231,9 +231,12 @@ enum Step {
     /// Reads the last logits with this slack, giving up after so many chunks.
     Settle {
         slack: usize,
+        chunk: usize,
         patience: usize,
     },
     Decode(u32),
+    /// Appends these in one pass, and then keeps so many percent of what it got through some loops alone.
+    Guess(Vec<u32>, usize),
     PrefillAll(Vec<u32>),
     /// Keeps this share of the text, in percent.
     Truncate(usize),
@@ -243,8 +246,9 @@ fn step() -> impl Strategy<Value = Step> {
     let tokens = |max| proptest::collection::vec(0..48u32, 1..max);
     prop_oneof![
         3 => tokens(40).prop_map(Step::Extend),
-        3 => (0..8usize, prop_oneof![Just(usize::MAX), 0..6usize])
-            .prop_map(|(slack, patience)| Step::Settle { slack, patience }),
+        3 => (0..8usize, 1..5usize, prop_oneof![Just(usize::MAX), 0..12usize])
+            .prop_map(|(slack, chunk, patience)| Step::Settle { slack, chunk, patience }),
+        3 => (tokens(5), 0..100usize).prop_map(|(tokens, keep)| Step::Guess(tokens, keep)),
         2 => (0..48u32).prop_map(Step::Decode),
         1 => tokens(8).prop_map(Step::PrefillAll),
         2 => (50..101usize).prop_map(Step::Truncate),
@@ -264,7 +268,9 @@ proptest! {
         let mut cache = model.new_cache();
         for step in steps {
             let n_new = match &step {
-                Step::Extend(tokens) | Step::PrefillAll(tokens) => tokens.len(),
+                Step::Extend(tokens) | Step::PrefillAll(tokens) | Step::Guess(tokens, _) => {
+                    tokens.len()
+                }
                 _ => 1,
             };
             if model.config().max_positions < cache.len() + n_new {
@@ -274,9 +280,14 @@ proptest! {
                 Step::Extend(tokens) => model.extend(&tokens, &mut cache).unwrap(),
                 Step::Decode(token) => drop(model.decode(token, &mut cache).unwrap()),
                 Step::PrefillAll(tokens) => drop(model.prefill_all(&tokens, &mut cache).unwrap()),
+                Step::Guess(tokens, percent) => {
+                    let n_before = cache.len();
+                    drop(model.step(&tokens, &mut cache).unwrap());
+                    cache.truncate(n_before + tokens.len() * percent / 100);
+                }
                 Step::Truncate(percent) => cache.truncate(cache.len() * percent / 100),
-                Step::Settle { slack, mut patience } => {
-                    let stopped = model.settle_with(slack, &mut cache, || {
+                Step::Settle { slack, chunk, mut patience } => {
+                    let stopped = model.settle_with(slack, chunk, &mut cache, || {
                         patience = patience.saturating_sub(1);
                         patience != 0
                     });
@@ -288,7 +299,7 @@ proptest! {
             return Ok(());
         }
         let text = cache.tokens().to_vec();
-        let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+        let found = model.settle_with(0, 4, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
         let fresh = prefill_all(model, &text, &mut model.new_cache());
         check_rows("settled", &found, &fresh[text.len() - 1..], EXACT);
         let next = decode_all(model, &[3], &mut cache);
@@ -299,13 +310,39 @@ proptest! {
     }
 }
 
+/// Guesses that were right are read by one loop more with every pass.
+#[test]
+fn a_pass_takes_every_loop_as_far_as_the_one_before_had_come() {
+    for (model_idx, (fixture, model)) in MODELS.iter().enumerate() {
+        let text: Vec<u32> = (0..20).map(|i| i * 7 % 48).collect();
+        let whole = prefill_all(model, &text, &mut model.new_cache());
+        let mut cache = model.new_cache();
+        model.prefill(&text[..6], &mut cache).unwrap();
+        let mut found = Vec::new();
+        let mut passes = Vec::new();
+        for tokens in [6..10, 10..13, 13..13, 13..13, 13..20, 20..20, 20..20, 20..20] {
+            let Ok(logits) = model.step(&text[tokens], &mut cache) else { continue };
+            passes.push(logits.n_rows());
+            found.extend(logits.to_f64().unwrap());
+        }
+        check_rows(&format!("{} {model_idx}", fixture.name), &found, &whole[6..], EXACT);
+        let expected: &[usize] = match model.config().n_loops {
+            1 => &[4, 3, 7],
+            2 => &[1, 4, 2, 1, 6],
+            3 => &[1, 1, 4, 1, 1, 1, 5],
+            _ => &[1, 1, 1, 4, 1, 1, 1, 4],
+        };
+        assert_eq!(passes, expected, "{}", fixture.name);
+    }
+}
+
 #[test]
 fn a_tail_skips_the_beginning_of_a_long_text() {
     let model = baseline();
     let mut cache = model.new_cache();
     let text: Vec<u32> = (0..100).map(|i| i * 11 % 48).collect();
     model.extend(&text, &mut cache).unwrap();
-    let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+    let found = model.settle_with(0, 4, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
     // Two layers and a window of five: eleven tokens, of which the last alone goes through both layers.
     assert_eq!(cache.spans(), [crate::cache::Span { from: 99, to: 100 }]);
     let fresh = prefill_all(model, &text, &mut model.new_cache());
@@ -321,7 +358,7 @@ fn the_last_loop_may_be_ahead_of_the_one_before() {
     prefill_all(model, &text, &mut cache);
     cache.set_span(1, crate::cache::Span::default());
     cache.truncate(30);
-    let found = model.settle_with(0, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+    let found = model.settle_with(0, 4, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
     let fresh = prefill_all(model, &text[..30], &mut model.new_cache());
     check_rows("settled", &found, &fresh[29..], EXACT);
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use engine::{CancelFlag, Finish, Outcome, Request, Sampling};
+use engine::{Finish, Outcome, Request, Sampling};
 use model::LoadOptions;
 use serde::Serialize;
 use tokenizer::{Message, Tokenizer};
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Generate) -> Result<ExitCode> {
         },
         stop_tokens: generation_config.stop_tokens(&config.eos_token_ids),
         n_usable_tokens: tokenizer.vocab_size(),
-        cancel: CancelFlag::default(),
+        ..Request::default()
     };
     let engine =
         source.engine(LoadOptions { n_loops: arguments.loops, ..LoadOptions::default() })?;
