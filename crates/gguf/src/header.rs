@@ -154,6 +154,20 @@ impl Header {
         })
     }
 
+    /// An array of floats of either width; `None` when there is no such key.
+    pub fn floats(&self, key: &str) -> Result<Option<Vec<f64>>, Error> {
+        self.typed(key, "an array of floats", |value| match value {
+            Value::Array(elements) => elements
+                .iter()
+                .map(|element| match element {
+                    Value::Float(float) => Some(*float),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        })
+    }
+
     /// Turns an absent value into an error that names the key.
     pub fn require<T>(&self, key: &str, value: Option<T>) -> Result<T, Error> {
         value.ok_or_else(|| Error::MissingKey { path: self.path.clone(), key: key.to_owned() })

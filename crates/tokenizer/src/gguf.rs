@@ -1,5 +1,6 @@
 //! The tokenizer and the chat template inside a GGUF file.
 
+mod pieces;
 mod pre_tokenizer;
 
 use std::path::Path;
@@ -17,14 +18,27 @@ const CONTROL: i128 = 3;
 const USER_DEFINED: i128 = 4;
 
 impl Tokenizer {
-    /// The byte-level vocabulary in the GGUF file `path`. [`Self::bos_to_add`] says what its `add_bos_token` asks for.
+    /// The vocabulary in the GGUF file `path`, byte-level or SentencePiece.
+    /// [`Self::bos_to_add`] says what its `add_bos_token` asks for.
     pub fn from_gguf(path: &Path) -> Result<Self, Error> {
         let header = Header::read(path)?;
-        let description = describe(&header)?;
-        Self::from_json(description.to_string().as_bytes()).map_err(|error| match error {
-            Error::Load { reason, .. } => Error::Load { path: path.display().to_string(), reason },
-            other => other,
-        })
+        let refuse = |reason: String| Error::Load { path: path.display().to_string(), reason };
+        const MODEL: &str = "tokenizer.ggml.model";
+        match header.require(MODEL, header.text(MODEL)?)? {
+            "gpt2" => Self::from_json(describe(&header)?.to_string().as_bytes()).map_err(|error| {
+                match error {
+                    Error::Load { reason, .. } => refuse(reason),
+                    other => other,
+                }
+            }),
+            "llama" => {
+                let (model, bytes) = pieces::read(&header)?;
+                Ok(Self::from_sentencepiece(model, bytes))
+            }
+            other => Err(refuse(format!(
+                "the tokenizer is of the kind {other:?}; supported are gpt2 (byte-level BPE) and llama (SentencePiece BPE)"
+            ))),
+        }
     }
 }
 
@@ -51,13 +65,6 @@ impl ChatTemplate {
 /// The `tokenizer.json` that the same vocabulary would be published with.
 fn describe(header: &Header) -> Result<Value, Error> {
     let refuse = |reason: String| Error::Load { path: header.path().display().to_string(), reason };
-    const MODEL: &str = "tokenizer.ggml.model";
-    let model = header.require(MODEL, header.text(MODEL)?)?;
-    if model != "gpt2" {
-        return Err(refuse(format!(
-            "the tokenizer is of the kind {model:?}; of GGUF files only gpt2 (byte-level BPE) is supported"
-        )));
-    }
     const TOKENS: &str = "tokenizer.ggml.tokens";
     let tokens = header.require(TOKENS, header.texts(TOKENS)?)?;
     const MERGES: &str = "tokenizer.ggml.merges";

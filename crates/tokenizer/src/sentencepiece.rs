@@ -9,10 +9,10 @@ use aho_corasick::AhoCorasick;
 
 use crate::bytes::{MAX_IDS, TokenBytes};
 use crate::error::Error;
-use crate::sentencepiece::added::{AddedFiles, AddedToken};
-use crate::sentencepiece::bpe::{Bpe, byte_of};
+use crate::sentencepiece::added::AddedFiles;
+use crate::sentencepiece::bpe::byte_of;
 use crate::sentencepiece::normalizer::{SPACE_SYMBOL, normalize};
-use crate::sentencepiece::proto::{Description, PieceKind, Whitespace};
+use crate::sentencepiece::proto::Description;
 use crate::sentencepiece::units::matcher;
 use crate::special::is_fim_name;
 
@@ -21,6 +21,10 @@ mod bpe;
 mod normalizer;
 mod proto;
 mod units;
+
+pub(crate) use crate::sentencepiece::added::AddedToken;
+pub(crate) use crate::sentencepiece::bpe::Bpe;
+pub(crate) use crate::sentencepiece::proto::{Piece, PieceKind, Whitespace};
 
 /// Of a `tokenizer.model`; those with 250,000 pieces have 5 MB.
 const MAX_FILE_BYTES: u64 = 1 << 26;
@@ -74,9 +78,6 @@ impl SentencePiece {
 
     fn new(description: Description, files: &AddedFiles) -> Result<(Self, TokenBytes), String> {
         let Description { pieces, whitespace, bos } = description;
-        if MAX_IDS <= pieces.len() {
-            return Err(format!("{} pieces are not fewer than {MAX_IDS}", pieces.len()));
-        }
         let bpe = Bpe::new(&pieces)?;
         let controls = (0..)
             .zip(&pieces)
@@ -85,9 +86,26 @@ impl SentencePiece {
         let added = files
             .tokens(controls.collect(), |content| bpe.id(content))
             .map_err(|reason| format!("in the files beside it: {reason}"))?;
+        let bos_name = files.bos().unwrap_or(&bos);
+        let bos_token = added.iter().find(|token| token.content == bos_name);
+        let bos = bos_token.filter(|_| files.add_bos()).map(|token| token.id);
+        Self::from_parts(bpe, &pieces, whitespace, added, bos)
+    }
 
+    /// A model of `pieces`, of which `bpe` was made; `added` ascends by id, and `bos` belongs before every prompt.
+    /// Or in words why there is no such model.
+    pub(crate) fn from_parts(
+        bpe: Bpe,
+        pieces: &[Piece],
+        whitespace: Whitespace,
+        added: Vec<AddedToken>,
+        bos: Option<u32>,
+    ) -> Result<(Self, TokenBytes), String> {
+        if MAX_IDS <= pieces.len() {
+            return Err(format!("{} pieces are not fewer than {MAX_IDS}", pieces.len()));
+        }
         let infilling = (0..)
-            .zip(&pieces)
+            .zip(pieces)
             .filter(|(id, piece)| {
                 is_fim_name(&piece.text) && added.iter().all(|token| token.id != *id)
             })
@@ -96,7 +114,7 @@ impl SentencePiece {
 
         let mut starts = Vec::with_capacity(pieces.len() + added.len());
         let mut texts = Vec::with_capacity(pieces.len() + added.len());
-        for piece in &pieces {
+        for piece in pieces {
             let is_space = piece.text.starts_with(SPACE_SYMBOL);
             starts.push(if is_space { Start::Space } else { Start::Text });
             texts.push(match piece.kind {
@@ -130,13 +148,11 @@ impl SentencePiece {
             .filter(|token| !token.is_special)
             .map(|token| token.content.as_str())
             .collect();
-        let bos_name = files.bos().unwrap_or(&bos);
-        let bos_token = added.iter().find(|token| token.content == bos_name);
         let table = TokenBytes::from_texts(&texts, bpe.bytes());
         let model = Self {
             all: matcher(&all)?,
             plain: matcher(&plain)?,
-            bos: bos_token.filter(|_| files.add_bos()).map(|token| token.id),
+            bos,
             bpe,
             whitespace,
             added,
@@ -245,6 +261,12 @@ impl SentencePiece {
             }
         }
     }
+}
+
+/// The pieces of the `tokenizer.model` at `path`, for tests that put them elsewhere.
+#[cfg(test)]
+pub(crate) fn pieces_of(path: &Path) -> Vec<Piece> {
+    read_bounded(path).and_then(|bytes| proto::read(&bytes)).map(|read| read.pieces).unwrap()
 }
 
 /// White space as Python's `str.strip` has it, which counts four separators more than Unicode.

@@ -54,7 +54,7 @@ impl Tokenizer {
         Self::load(json).map_err(|reason| Error::Load { path: "tokenizer.json".to_owned(), reason })
     }
 
-    fn from_sentencepiece(model: SentencePiece, bytes: TokenBytes) -> Self {
+    pub(crate) fn from_sentencepiece(model: SentencePiece, bytes: TokenBytes) -> Self {
         let specials: HashMap<String, u32> =
             model.specials().map(|(name, id)| (name.to_owned(), id)).collect();
         Self {

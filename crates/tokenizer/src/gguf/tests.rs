@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::chat::{ChatTemplate, Message};
+use crate::sentencepiece::{PieceKind, pieces_of};
 use crate::tokenizer::Tokenizer;
 
 static TINY: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::from_directory(fixture()).unwrap());
@@ -55,6 +56,22 @@ impl File {
         file
     }
 
+    /// The small SentencePiece vocabulary.
+    fn spm() -> Self {
+        let pieces = pieces_of(&fixture().join("spm/tokenizer.model"));
+        let n_pieces = pieces.len();
+        let mut file = Self { entries: Vec::new() };
+        file.text("tokenizer.ggml.model", "llama");
+        let spellings: Vec<&str> = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        file.texts("tokenizer.ggml.tokens", &spellings);
+        let scores = pieces.iter().flat_map(|piece| piece.score.to_le_bytes()).collect();
+        file.array("tokenizer.ggml.scores", 6, n_pieces, scores);
+        let kinds = pieces.iter().flat_map(|piece| number(piece.kind).to_le_bytes()).collect();
+        file.array("tokenizer.ggml.token_type", 5, n_pieces, kinds);
+        file.number("tokenizer.ggml.bos_token_id", 1);
+        file
+    }
+
     fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
         self.entries.retain(|(old, _)| old != key);
         self.entries.push((key.to_owned(), [kind.to_le_bytes().to_vec(), value].concat()));
@@ -95,9 +112,17 @@ impl File {
     }
 }
 
+fn number(kind: PieceKind) -> i32 {
+    (1..=6).find(|number| PieceKind::from_number(*number) == Some(kind)).unwrap()
+}
+
 #[track_caller]
 fn check_error(change: impl FnOnce(&mut File), expected: &str) {
-    let mut file = File::tiny();
+    check_error_in(File::tiny(), change, expected);
+}
+
+#[track_caller]
+fn check_error_in(mut file: File, change: impl FnOnce(&mut File), expected: &str) {
     change(&mut file);
     let error = Tokenizer::from_gguf(file.write().path()).expect_err("it should be refused");
     let error = error.to_string();
@@ -128,6 +153,60 @@ fn a_file_encodes_like_its_tokenizer_json() {
         assert_eq!(found.encode_with_specials(text), expected.encode_with_specials(text));
         assert_eq!(found.decode(&found.encode(text)), text);
     }
+}
+
+#[test]
+fn sentencepiece_pieces_encode_like_their_tokenizer_model() {
+    let alone = tempfile::tempdir().unwrap();
+    let model = fixture().join("spm/tokenizer.model");
+    std::fs::copy(model, alone.path().join("tokenizer.model")).unwrap();
+    let expected = Tokenizer::from_directory(alone.path()).unwrap();
+    let mut file = File::spm();
+    let found = Tokenizer::from_gguf(file.write().path()).unwrap();
+    assert_eq!(found.vocab_size(), expected.vocab_size());
+    assert_eq!(found.bos_to_add(), expected.bos_to_add());
+    assert!(found.bos_to_add().is_some());
+    let texts = std::fs::read(fixture().join("spm/expected.json")).unwrap();
+    let texts: serde_json::Value = serde_json::from_slice(&texts).unwrap();
+    // The file cannot tell a user-defined piece, which ends no run of text, from an added token, which does.
+    let pieces = pieces_of(&fixture().join("spm/tokenizer.model"));
+    let user_defined = pieces.iter().filter(|piece| piece.kind == PieceKind::UserDefined);
+    let user_defined: Vec<&str> = user_defined.map(|piece| piece.text.as_str()).collect();
+    let cases = texts["plain"].as_array().unwrap().iter().map(|case| case[0].as_str().unwrap());
+    let cases: Vec<&str> =
+        cases.filter(|text| !user_defined.iter().any(|piece| text.contains(piece))).collect();
+    assert!(100 < cases.len(), "{} cases are too few", cases.len());
+    for text in cases {
+        let ids = expected.encode(text);
+        assert_eq!(found.encode(text), ids, "{text:?}");
+        assert_eq!(found.decode(&ids), expected.decode(&ids), "{text:?}");
+    }
+
+    file.bool("tokenizer.ggml.add_space_prefix", false);
+    file.bool("tokenizer.ggml.add_bos_token", false);
+    let bare = Tokenizer::from_gguf(file.write().path()).unwrap();
+    assert_eq!(bare.bos_to_add(), None);
+    let expected = expected.with_dummy_prefix(false);
+    assert_eq!(bare.encode("return x"), expected.encode("return x"));
+    assert_ne!(bare.encode("return x"), found.encode("return x"));
+}
+
+#[test]
+fn sentencepiece_pieces_that_do_not_fit_together_are_refused() {
+    let check = |change: fn(&mut File), expected| check_error_in(File::spm(), change, expected);
+    check(|file| file.array("tokenizer.ggml.scores", 6, 1, vec![0; 4]), "have 1 scores");
+    check(
+        |file| file.array("tokenizer.ggml.scores", 5, 1, vec![0; 4]),
+        "expected an array of floats",
+    );
+    check(|file| file.entries.retain(|(key, _)| !key.ends_with("token_type")), "token_type");
+    check(
+        |file| {
+            let n = pieces_of(&fixture().join("spm/tokenizer.model")).len();
+            file.array("tokenizer.ggml.token_type", 5, n, 9_i32.to_le_bytes().repeat(n));
+        },
+        "token 0 is of the unknown type 9",
+    );
 }
 
 #[test]
@@ -175,7 +254,7 @@ fn the_chat_template_knows_the_start_and_the_end() {
 
 #[test]
 fn what_cannot_be_used_is_named() {
-    check_error(|file| file.text("tokenizer.ggml.model", "llama"), "of the kind \"llama\"");
+    check_error(|file| file.text("tokenizer.ggml.model", "bert"), "of the kind \"bert\"");
     check_error(|file| file.text("tokenizer.ggml.pre", "tekken"), "pre-tokenizer \"tekken\"");
     check_error(
         |file| file.number("tokenizer.ggml.tokens", 1),

@@ -67,7 +67,8 @@ pub(crate) enum PieceKind {
 }
 
 impl PieceKind {
-    fn from_number(number: i32) -> Option<Self> {
+    /// As sentencepiece numbers them, and ggml after it.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
         match number {
             1 => Some(Self::Normal),
             2 => Some(Self::Unknown),
