@@ -184,7 +184,7 @@ mod tests {
             )
         };
         check_refused(&format!("{}\nnonsense", hole("rust")), "line 2 of");
-        check_refused(&hole("cobol"), "there is no language \"cobol\" here, only c, ");
+        check_refused(&hole("cobol"), "there is no language \"cobol\" here, only bash, c, ");
         check_refused("\n", "holds no holes");
     }
 

@@ -1,9 +1,10 @@
 //! The source files of a repository on disk.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
-use syntax::{Language, Tree};
+use syntax::{Language, Outline, Tree};
 use text::Buffer;
 
 use crate::Error;
@@ -20,6 +21,8 @@ pub(crate) struct Repository {
     pub(crate) root: PathBuf,
     /// In the order of their paths.
     pub(crate) files: Vec<SourceFile>,
+    /// Files by the names that they define, as indices.
+    defined_in: HashMap<String, HashSet<usize>>,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub(crate) struct SourceFile {
     /// With line feeds for line ends.
     pub(crate) text: String,
     pub(crate) tree: Tree,
+    pub(crate) outline: Outline,
 }
 
 impl Repository {
@@ -44,8 +48,25 @@ impl Repository {
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
             .filter(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() <= MAX_BYTES));
-        let files = entries.filter_map(|entry| SourceFile::read(&root, entry.path())).collect();
-        Ok(Self { root, files })
+        let files: Vec<SourceFile> =
+            entries.filter_map(|entry| SourceFile::read(&root, entry.path())).collect();
+        let mut defined_in: HashMap<String, HashSet<usize>> = HashMap::new();
+        for (file_idx, file) in files.iter().enumerate() {
+            for symbol in &file.outline.symbols {
+                defined_in.entry(symbol.name.clone()).or_default().insert(file_idx);
+            }
+        }
+        Ok(Self { root, files, defined_in })
+    }
+
+    /// One file in the language of `file` defines `name`, and it is another one.
+    pub(crate) fn is_defined_elsewhere(&self, name: &str, file: &SourceFile) -> bool {
+        let Some(files) = self.defined_in.get(name) else { return false };
+        let mut files = files.iter().filter_map(|file_idx| self.files.get(*file_idx));
+        match (files.next(), files.next()) {
+            (Some(other), None) => other.path != file.path && other.language == file.language,
+            _ => false,
+        }
     }
 }
 
@@ -61,7 +82,8 @@ impl SourceFile {
             return None;
         }
         let tree = Tree::parse(language, &Buffer::from(text.as_str()))?;
-        Some(Self { path, language, text, tree })
+        let outline = tree.outline();
+        Some(Self { path, language, text, tree, outline })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a hole of a kind may be cut in a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use rand::RngExt;
@@ -16,13 +16,16 @@ const MIN_VISIBLE: usize = 4;
 /// In bytes; more on one line is data.
 const MAX_LINE: usize = 160;
 
+/// Shorter names are the same in many files by chance, in characters.
+const MIN_NAME: usize = 4;
+
 /// Longer bodies are written in several steps.
 const MAX_BLOCK_LINES: usize = 10;
 
 /// Bytes of every place, in the order of the text.
 pub(crate) fn places(
     kind: Kind,
-    _repository: &Repository,
+    repository: &Repository,
     file: &SourceFile,
     random: &mut ChaCha8Rng,
 ) -> Vec<Range<usize>> {
@@ -33,7 +36,8 @@ pub(crate) fn places(
         Kind::WholeLine => lines(file).collect(),
         Kind::Block => blocks(file),
         Kind::Arguments => arguments(file),
-        Kind::CrossFile | Kind::Other => Vec::new(),
+        Kind::CrossFile => cross_file(repository, file),
+        Kind::Other => Vec::new(),
     }
 }
 
@@ -129,4 +133,30 @@ fn arguments(file: &SourceFile) -> Vec<Range<usize>> {
             !text.contains('\n') && text.len() <= MAX_LINE && is_worth_it(text)
         })
         .collect()
+}
+
+/// From the first use of a name that only another file defines to the end of the line; imports are no use.
+fn cross_file(repository: &Repository, file: &SourceFile) -> Vec<Range<usize>> {
+    let mut seen = HashSet::new();
+    let imports = &file.outline.imports;
+    let is_import = |at: usize| imports.iter().any(|import| import.range.contains(&at));
+    let uses = file.outline.references.iter().filter(|reference| {
+        !is_import(reference.range.start) && seen.insert(reference.name.as_str())
+    });
+    let foreign = uses.filter(|reference| {
+        MIN_NAME <= reference.name.chars().count()
+            && repository.is_defined_elsewhere(&reference.name, file)
+    });
+    let mut found: Vec<Range<usize>> = foreign
+        .filter_map(|reference| {
+            let start = reference.range.start;
+            let line = file.text.get(start..)?.split('\n').next()?.trim_end();
+            let before = file.text.get(..start)?.rsplit('\n').next()?;
+            (before.len() + line.len() <= MAX_LINE).then_some(start..start + line.len())
+        })
+        .collect();
+    // The first of two names on a line gives the other away.
+    found.sort_unstable_by_key(|place| (place.end, place.start));
+    found.dedup_by_key(|place| place.end);
+    found
 }

@@ -95,6 +95,24 @@ fn arguments_are_what_calls_are_passed() {
 }
 
 #[test]
+fn cross_file_holes_begin_with_a_name_of_another_file() {
+    let shape = "pub struct Shape;\n\npub fn measure(shape: &Shape) -> u32 {\n    1\n}\n";
+    let user = "use crate::shape::{Shape, measure};\n\nfn local() {}\n\nfn f(one: Shape) {\n    local();\n    let size = measure(&one);\n    measure(&one);\n}\n";
+    let other = "fn unrelated() {}\nfn local() {}\n";
+    let files = [
+        ("shape.rs", shape),
+        ("user.rs", user),
+        ("other.rs", other),
+        ("m.py", "def unrelated(): pass\n"),
+    ];
+    let mut holes = cut_in(&files, Kind::CrossFile, 99, 0);
+    holes.sort_by_key(|hole| (hole.path.clone(), hole.prompt.len()));
+    let found: Vec<_> =
+        holes.iter().map(|hole| (hole.path.as_deref(), hole.reference.as_str())).collect();
+    assert_eq!(found, [(Some("user.rs"), "Shape) {"), (Some("user.rs"), "measure(&one);")]);
+}
+
+#[test]
 fn the_rest_of_a_line_begins_behind_a_token() {
     for seed in 0..20 {
         for hole in cut_in(&[("a.rs", SHAPE)], Kind::RestOfLine, 99, seed) {
