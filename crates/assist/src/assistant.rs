@@ -7,7 +7,7 @@ use tokenizer::Tokenizer;
 use workspace::{DocumentId, Snapshot};
 
 use crate::completer::Completer;
-use crate::completion::{Completion, Config, Trigger};
+use crate::completion::{Completion, Config, Several, Trigger};
 
 /// A loaded (or loading) model with its tokenizer; a clone shares both, and the memory of recent suggestions.
 #[derive(Debug, Clone)]
@@ -40,5 +40,17 @@ impl Assistant {
         cancel: &CancelFlag,
     ) -> Completion {
         self.completer.complete(snapshot, document, offset, trigger, cancel)
+    }
+
+    /// Completes at byte `offset` for whoever asks by hand and wants to choose: the likeliest suggestion and up to two
+    /// others. Waits for the engine like [`Assistant::complete`], for up to five answers instead of one.
+    pub fn complete_several(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        offset: usize,
+        cancel: &CancelFlag,
+    ) -> Several {
+        self.completer.complete_several(snapshot, document, offset, cancel)
     }
 }

@@ -10,7 +10,8 @@ pub(crate) fn brackets(
     text: &str,
     complete: bool,
 ) -> Vec<(usize, char)> {
-    let hash_comments = language.is_some_and(|language| language.line_comment() == "#");
+    let comment = language.map_or("//", Language::line_comment);
+    let slash_comments = comment == "//";
     let quote_is_literal = language.is_none_or(Language::has_characters);
     let mut found = Vec::new();
     let mut rest = text;
@@ -22,9 +23,10 @@ pub(crate) fn brackets(
                 found.push((at, character));
                 behind
             }
-            '#' if hash_comments => skip_line(behind),
-            '/' if !hash_comments && behind.starts_with('/') => skip_line(behind),
-            '/' if !hash_comments && behind.starts_with('*') => match behind.find("*/") {
+            _ if rest.starts_with(comment) && begins_comment(language, text, at) => {
+                skip_line(behind)
+            }
+            '/' if slash_comments && behind.starts_with('*') => match behind.find("*/") {
                 Some(end) => behind.get(end + 2..).unwrap_or_default(),
                 None => "",
             },
@@ -40,6 +42,12 @@ pub(crate) fn brackets(
         };
     }
     found
+}
+
+/// In a shell `#` is a sign of its own inside a word, as in `$#`.
+fn begins_comment(language: Option<Language>, text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    language != Some(Language::Bash) || before.ends_with(char::is_whitespace) || before.is_empty()
 }
 
 /// The opening bracket that a closing one belongs to.
@@ -146,6 +154,12 @@ mod tests {
         check(Language::Python, "f('(', \"[\")  # (\nx[1]", "()[]");
         check(Language::JavaScript, "`${\n(` + f('(')", "()");
         check(Language::Go, "x := \"(\nf()", "()");
+        check(Language::Cpp, "f(')'); // )", "()");
+        check(Language::Java, "f('(', \"(\") /* ( */", "()");
+        check(Language::CSharp, "f('\\'') // (", "()");
+        check(Language::Ruby, "f(\"#{x}(\") # (", "()");
+        check(Language::Lua, "f(#t) -- (\nx // y()", "()()");
+        check(Language::Bash, "f \"$(a)\" ${#b} # (", "{}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! From a caret to a suggestion: refuse, remember, ask the model, trim.
 
+mod several;
+
 use std::sync::Arc;
 
 use context::{Budget, Layout, NoPrompt, Prompt, Settings, caret_offset, prompt};
-use engine::{CancelFlag, Error, Finish, Outcome, Request, Status};
+use engine::{CancelFlag, Error, Finish, Outcome, Request, Sampling, Status};
 use text::LineEnding;
 use tokenizer::Tokenizer;
 use workspace::{Document, DocumentId, Snapshot};
@@ -120,27 +122,18 @@ impl Completer {
         site: &Site,
         cancel: &CancelFlag,
     ) -> Completion {
-        let previous = self.previous.of(&document.id);
-        let prompt_within = |n_context: Option<usize>| {
-            let settings = Settings {
-                budget: Budget::share(self.n_prompt(n_context)),
-                layout: self.layout,
-                sources: self.config.sources,
-                previous: &previous,
-            };
-            prompt(snapshot, document, offset, &self.tokenizer, &settings).map_err(reason_of)
-        };
+        let prompt_within = |n_context| self.prompt(snapshot, document, offset, n_context);
         let mut prompt = match prompt_within(self.source.n_context()) {
             Ok(prompt) => prompt,
             Err(reason) => return Completion::refused(reason),
         };
-        let mut written = self.write(&prompt, site, cancel);
+        let mut written = self.write(&prompt, site, self.config.sampling, cancel);
         // A model that was loaded only just now may hold less than was assumed.
         if let Err(Error::TooLong { n_context, .. }) = written
             && let Ok(shorter) = prompt_within(Some(n_context))
         {
             prompt = shorter;
-            written = self.write(&prompt, site, cancel);
+            written = self.write(&prompt, site, self.config.sampling, cancel);
         }
         self.previous.remember(&document.id, &prompt.pieces);
         let written = match written {
@@ -176,6 +169,22 @@ impl Completer {
         }
     }
 
+    fn prompt(
+        &self,
+        snapshot: &Snapshot,
+        document: &Document,
+        offset: usize,
+        n_context: Option<usize>,
+    ) -> Result<Prompt, Reason> {
+        let settings = Settings {
+            budget: Budget::share(self.n_prompt(n_context)),
+            layout: self.layout,
+            sources: self.config.sources,
+            previous: &self.previous.of(&document.id),
+        };
+        prompt(snapshot, document, offset, &self.tokenizer, &settings).map_err(reason_of)
+    }
+
     /// Tokens that a prompt may take so that the answer still fits.
     fn n_prompt(&self, n_context: Option<usize>) -> usize {
         let room = n_context.map(|n_context| n_context.saturating_sub(self.config.max_tokens));
@@ -183,11 +192,17 @@ impl Completer {
     }
 
     /// Lets the model write until it ends, a rule ends the text, or the flag is raised.
-    fn write(&self, prompt: &Prompt, site: &Site, cancel: &CancelFlag) -> Result<Written, Error> {
+    fn write(
+        &self,
+        prompt: &Prompt,
+        site: &Site,
+        sampling: Sampling,
+        cancel: &CancelFlag,
+    ) -> Result<Written, Error> {
         let mut tokens = self.source.generate(Request {
             tokens: prompt.tokens.clone(),
             max_tokens: self.config.max_tokens,
-            sampling: self.config.sampling,
+            sampling,
             stop_tokens: self.stop_tokens.clone(),
             n_usable_tokens: self.tokenizer.vocab_size(),
             cancel: cancel.clone(),

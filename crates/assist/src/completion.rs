@@ -51,9 +51,18 @@ pub struct Completion {
     /// How likely the model finds the text that is left after trimming: geometric mean of the probabilities of its tokens,
     /// 0 to 1. `None` where nothing is left, and for a suggestion from memory.
     pub confidence: Option<f32>,
-    /// What ended the text: a trim rule (`one-line`, `dedent`, `brackets`, `repetition`, `control-token`), the model
+    /// What ended the text: a trim rule (`one-line`, `statement`, `dedent`, `brackets`, `repetition`, `control-token`), the model
     /// (`end-of-text`, `length`), `cancelled`, `memo` for a suggestion that was answered from memory, or `not-asked`.
     pub stopped_by: &'static str,
+}
+
+/// Suggestions to choose from.
+#[derive(Debug, Clone)]
+pub struct Several {
+    /// The likeliest, with all that led to it.
+    pub first: Completion,
+    /// None of them is the first or another one but for white space; empty where there is no first.
+    pub others: Vec<Suggestion>,
 }
 
 impl Completion {

@@ -34,5 +34,5 @@ pub use context::{Layout, Piece, PieceKind, Sources};
 pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use assistant::Assistant;
-pub use completion::{Completion, Config, Suggestion, Trigger};
+pub use completion::{Completion, Config, Several, Suggestion, Trigger};
 pub use reason::Reason;

@@ -43,17 +43,25 @@ impl Memo {
         suggestion: &str,
         pieces: &[Piece],
     ) {
-        let entry = Entry {
-            document: document.clone(),
-            trigger,
-            before: tail(&site.before).to_owned(),
-            is_cut: tail(&site.before).len() < site.before.len(),
-            after: head(&site.after).to_owned(),
-            suggestion: suggestion.to_owned(),
-            pieces: pieces.to_vec(),
-        };
+        let entry = entry(document, trigger, site, suggestion, pieces);
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push_front(entry);
+        entries.truncate(MAX_ENTRIES);
+    }
+
+    /// Like [`Memo::remember`], but behind the latest one, which stays the first choice.
+    pub(crate) fn remember_behind(
+        &self,
+        document: &DocumentId,
+        trigger: Trigger,
+        site: &Site,
+        suggestion: &str,
+        pieces: &[Piece],
+    ) {
+        let entry = entry(document, trigger, site, suggestion, pieces);
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.len().min(1);
+        entries.insert(place, entry);
         entries.truncate(MAX_ENTRIES);
     }
 
@@ -67,12 +75,7 @@ impl Memo {
     ) -> Option<(String, Vec<Piece>)> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (index, remainder) = entries.iter().enumerate().find_map(|(index, entry)| {
-            // Who asks by hand may get a block where typing got a line.
-            let suits = trigger == Trigger::Automatic || entry.trigger == Trigger::Invoked;
-            if *document != entry.document || !suits || head(&site.after) != entry.after {
-                return None;
-            }
-            remainder(entry, &site.before).map(|rest| (index, rest.to_owned()))
+            left_of(entry, document, trigger, site).map(|rest| (index, rest.to_owned()))
         })?;
         // One that is in use is to be forgotten last.
         let entry = entries.remove(index)?;
@@ -80,6 +83,50 @@ impl Memo {
         entries.push_front(entry);
         Some((remainder, pieces))
     }
+
+    /// What is left of every suggestion that suits, the latest first.
+    pub(crate) fn recall_all(
+        &self,
+        document: &DocumentId,
+        trigger: Trigger,
+        site: &Site,
+    ) -> Vec<String> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = entries.iter().filter_map(|entry| left_of(entry, document, trigger, site));
+        left.map(str::to_owned).collect()
+    }
+}
+
+fn entry(
+    document: &DocumentId,
+    trigger: Trigger,
+    site: &Site,
+    suggestion: &str,
+    pieces: &[Piece],
+) -> Entry {
+    Entry {
+        document: document.clone(),
+        trigger,
+        before: tail(&site.before).to_owned(),
+        is_cut: tail(&site.before).len() < site.before.len(),
+        after: head(&site.after).to_owned(),
+        suggestion: suggestion.to_owned(),
+        pieces: pieces.to_vec(),
+    }
+}
+
+fn left_of<'a>(
+    entry: &'a Entry,
+    document: &DocumentId,
+    trigger: Trigger,
+    site: &Site,
+) -> Option<&'a str> {
+    // Who asks by hand may get a block where typing got a line.
+    let suits = trigger == Trigger::Automatic || entry.trigger == Trigger::Invoked;
+    if *document != entry.document || !suits || head(&site.after) != entry.after {
+        return None;
+    }
+    remainder(entry, &site.before)
 }
 
 fn remainder<'a>(entry: &'a Entry, before: &str) -> Option<&'a str> {

@@ -19,6 +19,10 @@ pub enum Reason {
     Empty,
     /// All of it stands after the caret already.
     RepeatsSuffix,
+    /// It is the line above once more.
+    RepeatsPrefix,
+    /// Sooner typed than read.
+    TooShort,
     /// The model itself finds it unlikely.
     Unlikely,
     EngineError(String),
@@ -39,6 +43,8 @@ impl Reason {
             Self::Cancelled => "cancelled",
             Self::Empty => "empty",
             Self::RepeatsSuffix => "repeats-suffix",
+            Self::RepeatsPrefix => "repeats-prefix",
+            Self::TooShort => "too-short",
             Self::Unlikely => "unlikely",
             Self::EngineError(_) => "engine-error",
             Self::TooLarge => "too-large",
@@ -75,6 +81,12 @@ impl fmt::Display for Reason {
             Self::RepeatsSuffix => f.write_str(
                 "The model only repeated what stands after the caret; type the first characters of what you want.",
             ),
+            Self::RepeatsPrefix => f.write_str(
+                "The model only repeated the line above the caret; type the first characters of what you want.",
+            ),
+            Self::TooShort => f.write_str(
+                "What the model suggests is a single character; ask by hand to get it.",
+            ),
             Self::Unlikely => f.write_str(
                 "The model was not sure enough of what it wrote to show it while you type; ask by hand to see it.",
             ),
@@ -105,6 +117,8 @@ mod tests {
             Reason::Cancelled,
             Reason::Empty,
             Reason::RepeatsSuffix,
+            Reason::RepeatsPrefix,
+            Reason::TooShort,
             Reason::Unlikely,
             Reason::EngineError("out of memory".to_owned()),
             Reason::TooLarge,

@@ -16,6 +16,8 @@ const WINDOW: usize = 8192;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     Line,
+    /// A line, with the block that it opens.
+    Statement,
     Block,
 }
 
@@ -28,6 +30,7 @@ pub(crate) struct Site {
     pub(crate) unclosed: Vec<char>,
     pub(crate) place: Place,
     pub(crate) extent: Extent,
+    pub(crate) trigger: Trigger,
     pub(crate) language: Option<Language>,
     pub(crate) line_ending: LineEnding,
 }
@@ -49,21 +52,29 @@ impl Site {
             unclosed: open,
             place: document.tree().map_or(Place::Code, |tree| tree.place(offset)),
             extent: Extent::Line,
+            trigger,
             language: document.language,
             line_ending: buffer.line_ending(),
         };
-        let in_empty_body = match document.tree() {
-            Some(tree) => tree.caret_in_empty_body(offset),
-            None => site.looks_like_empty_body(),
+        let (in_empty_body, in_body) = match document.tree() {
+            Some(tree) => (tree.caret_in_empty_body(offset), !tree.scopes(offset).is_empty()),
+            None => (site.looks_like_empty_body(), false),
         };
-        site.extent = site.allowed_extent(in_empty_body, trigger);
+        site.extent = site.allowed_extent(in_empty_body, in_body);
         site
     }
 
-    /// A block where a body is missing, or where one is asked for at the end of a line; a line otherwise.
-    fn allowed_extent(&self, in_empty_body: bool, trigger: Trigger) -> Extent {
-        let asked = trigger == Trigger::Invoked && is_blank(self.line_after());
-        if in_empty_body || asked { Extent::Block } else { Extent::Line }
+    /// A block where a body is missing, or where one is asked for at the end of a line; a statement where a body goes on
+    /// on a line of its own; a line otherwise.
+    fn allowed_extent(&self, in_empty_body: bool, in_body: bool) -> Extent {
+        let ends_line = is_blank(self.line_after());
+        if in_empty_body || (ends_line && self.trigger == Trigger::Invoked) {
+            return Extent::Block;
+        }
+        match in_body && ends_line && is_blank(self.line_before()) {
+            true => Extent::Statement,
+            false => Extent::Line,
+        }
     }
 
     /// What can be said without a tree: a line that opens a block, and nothing deeper below.

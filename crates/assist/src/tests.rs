@@ -26,6 +26,8 @@ struct Script {
     status: Status,
     n_context: usize,
     tokens: Vec<u32>,
+    /// What it says instead where it is asked to draw, by the seed; the first text beyond the end.
+    drawn: Vec<&'static str>,
     finish: Finish,
     /// Raised once so many tokens were handed out.
     cancel_after: Option<usize>,
@@ -45,6 +47,7 @@ impl Script {
             status: Status::Ready,
             n_context: 4096,
             tokens: TOKENIZER.encode(text),
+            drawn: Vec::new(),
             finish: Finish::Stop,
             cancel_after: None,
             seen: Arc::default(),
@@ -71,8 +74,12 @@ impl Generate for Script {
         if self.n_context < n_prompt + request.max_tokens {
             return Err(Error::TooLong { n_prompt, n_context: self.n_context });
         }
+        let drawn = (request.sampling != Sampling::GREEDY)
+            .then(|| self.drawn.get(request.sampling.seed as usize))
+            .flatten()
+            .map(|text| TOKENIZER.encode(text));
         Ok(Box::new(Answer {
-            left: self.tokens.iter().copied().collect(),
+            left: drawn.unwrap_or_else(|| self.tokens.clone()).into(),
             finish: self.finish,
             cancel_after: self.cancel_after,
             n_prompt,
@@ -217,6 +224,16 @@ fn blocks_come_where_a_body_is_missing() {
     let body = "a();\n    b();\n}\n\nfn g() {}\n";
     check(Rust, Automatic, "fn f() {\n    $0\n}\n", body, "a();\n    b();");
     check(Rust, Automatic, "fn f() {\n    c();\n    $0\n}\n", body, "a();");
+    let block = "if a {\n        b();\n    }\n    d();\n";
+    check(Rust, Automatic, "fn f() {\n    c();\n    $0\n}\n", block, "if a {\n        b();\n    }");
+    check(
+        Rust,
+        Automatic,
+        "fn f() {\n    c();\n    if $0\n}\n",
+        "a {\n        b();\n    }\n",
+        "a {",
+    );
+    check(Rust, Automatic, "fn f() {\n    c();\n}\n$0\n", "fn g() {\n    h();\n}\n", "fn g() {");
     check(Rust, Invoked, "fn f() {\n    c();\n    $0\n}\n", body, "a();\n    b();");
     check(Rust, Invoked, "fn f() {\n    c($0);\n}\n", "x);\n    b();\n", "x");
     check(
@@ -245,7 +262,7 @@ fn characters_of_several_tokens_arrive_whole() {
 
 #[track_caller]
 fn check_refused(trigger: Trigger, fixture: &str, expected: &str) {
-    let room = Room::new(Script::new("x"));
+    let room = Room::new(Script::new("xy"));
     let completion = room.complete_in(Language::Rust, fixture, trigger);
     let refused = completion.stopped_by == "not-asked";
     assert_eq!((shown(&completion).as_str(), refused), (expected, refused));
@@ -256,13 +273,13 @@ fn check_refused(trigger: Trigger, fixture: &str, expected: &str) {
 fn some_places_are_left_alone_while_typing() {
     use Trigger::{Automatic, Invoked};
     check_refused(Automatic, "let va$0lue = 1;\n", "(inside-word)");
-    check_refused(Invoked, "let va$0lue = 1;\n", "x");
+    check_refused(Invoked, "let va$0lue = 1;\n", "xy");
     check_refused(Automatic, "// some words $0\n", "(inside-string-or-comment)");
-    check_refused(Invoked, "// some words $0\n", "x");
+    check_refused(Invoked, "// some words $0\n", "xy");
     check_refused(Automatic, "let a = \"some $0\";\n", "(inside-string-or-comment)");
     check_refused(Automatic, "let a = $0 bread + butter;\n", "(text-after-caret)");
-    check_refused(Invoked, "let a = $0 bread + butter;\n", "x");
-    check_refused(Automatic, "f(g([$0]), \"\");   \n", "x");
+    check_refused(Invoked, "let a = $0 bread + butter;\n", "xy");
+    check_refused(Automatic, "f(g([$0]), \"\");   \n", "xy");
 }
 
 #[test]
@@ -304,8 +321,8 @@ fn a_raised_flag_ends_it() {
 #[test]
 fn prompts_fit_into_a_short_context() {
     let long = format!("{}let x = $0", "let y = 1;\n".repeat(200));
-    let room = Room::new(Script { n_context: 200, ..Script::new("1") });
-    assert_eq!(shown(&room.complete(&long)), "1");
+    let room = Room::new(Script { n_context: 200, ..Script::new("12") });
+    assert_eq!(shown(&room.complete(&long)), "12");
     assert_eq!(room.n_requests(), 1);
 
     // The context of a model that is not loaded yet is known only once it says that the prompt is too long.
@@ -417,6 +434,52 @@ fn what_the_model_doubts_is_shown_only_when_asked_for() {
     // It was not remembered either.
     assert_eq!(room.complete(fixture).suggestion, Err(Reason::Unlikely));
     assert_eq!(shown(&room.complete_in(Language::Rust, fixture, Trigger::Invoked)), "width;");
+}
+
+#[track_caller]
+fn check_several(drawn: &[&'static str], expected: &[&str], n_requests: usize) {
+    let room = Room::new(Script { drawn: drawn.to_vec(), ..Script::new("width;") });
+    let fixture = "let x = $0\n";
+    let offset = fixture.find("$0").unwrap();
+    let mut workspace = Workspace::new(vec![]);
+    let text = fixture.replacen("$0", "", 1);
+    workspace.open(room.id.clone(), None, Some(Language::Rust), 7, &text);
+    for _ in 0..2 {
+        // The second time they come from memory, as far as there were enough of them.
+        let several = room.completer.complete_several(
+            &workspace.snapshot(),
+            &room.id,
+            offset,
+            &CancelFlag::default(),
+        );
+        let mut texts = vec![shown(&several.first)];
+        texts.extend(several.others.iter().map(|other| other.text.clone()));
+        assert_eq!(texts[..1], expected[..1]);
+        texts.sort();
+        let mut expected: Vec<_> = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(texts, expected);
+        assert!(several.others.iter().all(|other| other.version == 7 && other.range == (8..8)));
+    }
+    assert_eq!(room.n_requests(), n_requests);
+}
+
+#[test]
+fn whoever_asks_may_choose() {
+    check_several(&["height;", "depth;", "weight;"], &["width;", "height;", "depth;"], 3);
+    // What differs in white space alone, or not at all, is no choice.
+    check_several(&["width;", " width ;", "height;", "height;"], &["width;", "height;"], 1 + 4 + 4);
+    check_several(&[], &["width;"], 1 + 4 + 4);
+}
+
+#[test]
+fn a_refused_place_gives_nothing_to_choose() {
+    let room = Room::new(Script::new("x"));
+    let several =
+        room.completer.complete_several(&Snapshot::default(), &room.id, 0, &CancelFlag::default());
+    assert_eq!(several.first.suggestion, Err(Reason::NotOpen));
+    assert!(several.others.is_empty());
+    assert_eq!(room.n_requests(), 0);
 }
 
 #[test]

@@ -6,10 +6,15 @@
 mod brackets;
 mod control;
 mod dedent;
+mod echo;
 mod extent;
+mod indentation;
 mod length;
 mod overlap;
 mod repetition;
+mod short;
+mod similar;
+mod statement;
 mod whitespace;
 
 use engine::Finish;
@@ -39,6 +44,7 @@ pub(crate) fn stop(
         rule("control-token", control::stop(control_tokens, text)),
         rule("repetition", repetition::stop(text, n_seen)),
         rule("one-line", extent::stop(site, text)),
+        rule("statement", statement::stop(site, text)),
         rule("dedent", dedent::stop(site, text)),
         rule("brackets", brackets::stop(site, text, complete)),
     ]
@@ -50,15 +56,20 @@ pub(crate) fn stop(
 /// The suggestion in `text`, which a rule has ended or the model; with line feeds for line ends.
 pub(crate) fn finish(site: &Site, text: &str, ended: Ended) -> Result<String, Reason> {
     let text = match ended {
-        Ended::ByModel(Finish::Length) => length::cut(text),
+        Ended::ByModel(Finish::Length) => length::cut(site, text),
         Ended::ByModel(Finish::Stop | Finish::Cancelled) | Ended::ByRule => text,
     };
     let text = whitespace::trim(text);
     if text.trim().is_empty() {
         return Err(Reason::Empty);
     }
+    if echo::repeats_line_above(site, &text) {
+        return Err(Reason::RepeatsPrefix);
+    }
     let kept = overlap::trim(site, &text).ok_or(Reason::RepeatsSuffix)?;
-    Ok(whitespace::trim(kept))
+    let kept = similar::trim(site, kept).ok_or(Reason::RepeatsSuffix)?;
+    let text = whitespace::trim(&indentation::fit(site, kept));
+    if short::is_too_short(site, &text) { Err(Reason::TooShort) } else { Ok(text) }
 }
 
 /// Who ended a text.

@@ -1,6 +1,6 @@
 //! Brackets that close what the text around the caret closes already.
 
-use syntax::Place;
+use syntax::{Language, Place};
 
 use crate::brackets::{brackets, counterpart};
 use crate::site::Site;
@@ -18,6 +18,8 @@ pub(super) fn stop(site: &Site, text: &str, complete: bool) -> Option<usize> {
             Some(opener) if open.last() == Some(&opener) => {
                 open.pop();
             }
+            // The patterns of `case` are closed and never opened.
+            Some('(') if site.language == Some(Language::Bash) => {}
             Some(_) => return Some(at),
         }
     }
@@ -26,8 +28,10 @@ pub(super) fn stop(site: &Site, text: &str, complete: bool) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use syntax::Language;
+
     use super::stop;
-    use crate::site::Extent;
+    use crate::site::{Extent, Site};
     use crate::trim::tests::site;
 
     #[track_caller]
@@ -52,6 +56,16 @@ mod tests {
         check("fn f() {\n    g($0\n}\n", "a);\n}", "a);\n");
         check("fn f() {$0\n", "\n    a();\n}\n}", "\n    a();\n}\n");
         check("fn f() {\n    $0\n\nfn g() {\n}\n", "a();\n}\n", "a();\n}\n");
+    }
+
+    #[test]
+    fn patterns_of_a_shell_are_no_surplus() {
+        let site = Site {
+            language: Some(Language::Bash),
+            ..site("case $a in\n    $0\nesac\n", Extent::Block)
+        };
+        assert_eq!(stop(&site, "x) f ;;\n    y) g ;;", true), None);
+        assert_eq!(stop(&site, "f }", true), Some(2));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::site::{Extent, Site};
 /// The end of the first line with something on it. At the end of a line the model may begin with the line feed, and
 /// then that is the line below; where text follows on the caret's line, it may not leave it.
 pub(super) fn stop(site: &Site, text: &str) -> Option<usize> {
-    if site.extent == Extent::Block {
+    if site.extent != Extent::Line {
         return None;
     }
     let start = if is_blank(site.line_after()) { text.len() - text.trim_start().len() } else { 0 };

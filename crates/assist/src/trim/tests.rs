@@ -6,6 +6,7 @@ use text::LineEnding;
 
 use super::*;
 use crate::brackets::{n_unopened, unclosed};
+use crate::completion::Trigger;
 use crate::site::Extent;
 
 /// The surroundings of the caret `$0`, as if of a Rust file.
@@ -20,6 +21,7 @@ pub(super) fn site(fixture: &str, extent: Extent) -> Site {
         unclosed: open,
         place: Place::Code,
         extent,
+        trigger: Trigger::Automatic,
         language,
         line_ending: LineEnding::Lf,
     }
@@ -45,7 +47,15 @@ fn check(fixture: &str, extent: Extent, text: &str, expected: (&str, &str)) {
 
 #[test]
 fn rules_work_together() {
-    check("let x = $0;\n", Extent::Line, "1;\nlet y = 2;\n", ("1", "one-line"));
+    check("let x = $0;\n", Extent::Line, "12;\nlet y = 2;\n", ("12", "one-line"));
+    check(
+        "fn f() {\n    b();\n    $0\n}\n",
+        Extent::Statement,
+        "a();\n    b();",
+        ("a();", "statement"),
+    );
+    check("let x = $0;\n", Extent::Line, "1;\n", ("(too-short)", "one-line"));
+    check("let x = 12;\n$0\n", Extent::Line, "let x = 12;\n", ("(repeats-prefix)", "one-line"));
     check("f($0);\n", Extent::Line, "a, b);\n", ("a, b", "brackets"));
     check("fn f() {\n    $0\n}\n", Extent::Block, "a();\n}\n\nfn g", ("a();", "dedent"));
     check(
@@ -70,6 +80,10 @@ fn surroundings() -> impl Strategy<Value = String> {
         "match x {\n        $0\n    }\n}\n",
     ])
     .prop_map(str::to_owned)
+}
+
+fn extents() -> impl Strategy<Value = Extent> {
+    prop::sample::select(vec![Extent::Line, Extent::Statement, Extent::Block])
 }
 
 fn written() -> impl Strategy<Value = String> {
@@ -108,12 +122,11 @@ proptest! {
     #[test]
     fn stopping_early_gives_what_the_whole_text_gives(
         fixture in surroundings(),
-        block in any::<bool>(),
+        extent in extents(),
         text in written(),
     ) {
         // A loop is seen only after it was entered, so another rule may end the text inside it.
         prop_assume!(repetition::stop(&text, 0).is_none());
-        let extent = if block { Extent::Block } else { Extent::Line };
         let site = site(&fixture, extent);
         let expected = whole(&site, &text, Finish::Stop);
         let mut n_seen = 0;
@@ -133,10 +146,9 @@ proptest! {
     #[test]
     fn a_suggestion_is_a_beginning_of_what_was_written(
         fixture in surroundings(),
-        block in any::<bool>(),
+        extent in extents(),
         text in written(),
     ) {
-        let extent = if block { Extent::Block } else { Extent::Line };
         if let (Ok(suggestion), _) = whole(&site(&fixture, extent), &text, Finish::Length) {
             let squeeze = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert!(squeeze(&text).starts_with(&squeeze(&suggestion)));
