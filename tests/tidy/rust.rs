@@ -12,8 +12,13 @@ const UNSAFE: &[&str] = &[
     "crates/model/src/bytes.rs",
     // Kernels for instructions that not every machine has.
     "crates/model/src/attention/kernel.rs",
-    "crates/model/src/quantised/kernels.rs",
-    "crates/model/src/quantised/kernels/lanes.rs",
+    "crates/model/src/kernels/x86.rs",
+    "crates/model/src/kernels/x86/plain.rs",
+    "crates/model/src/kernels/x86/tile.rs",
+    "crates/model/src/kernels/x86/units256.rs",
+    "crates/model/src/kernels/x86/units32.rs",
+    // Threads that outlive the call whose closure they run.
+    "crates/model/src/pool.rs",
 ];
 
 /// How many lines above an unsafe block its SAFETY line may stand: attributes and a longer reason come between.

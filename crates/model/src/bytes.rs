@@ -10,6 +10,8 @@ use crate::Error;
 pub(crate) enum Bytes {
     Mapped(Mmap),
     Static(&'static [u8]),
+    /// What is stored in a type that is not computed with.
+    Converted(Vec<u8>),
 }
 
 impl Bytes {
@@ -29,6 +31,7 @@ impl Bytes {
         match self {
             Bytes::Mapped(mmap) => mmap,
             Bytes::Static(bytes) => bytes,
+            Bytes::Converted(bytes) => bytes,
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Error {
     Quantised { name: String },
     #[error("tensor {name} has groups of {group_size}; supported are 32, 64 and, in 8 bits, 128")]
     GroupSize { name: String, group_size: usize },
+    #[error("queries or keys do not divide into heads: {reason}")]
+    Heads { reason: String },
     #[error("token {token} is outside of the vocabulary of {vocab_size}")]
     Token { token: u32, vocab_size: usize },
     #[error("position {position} is past the model's context of {n_context}")]

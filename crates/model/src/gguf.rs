@@ -1,6 +1,6 @@
 //! A GGUF file as a second source of a configuration and of weights, under the names of the released tensor layout.
 //!
-//! Tensors are dequantised when they are asked for.
+//! Matrices are computed with as they lie in the file.
 
 mod config;
 

@@ -9,6 +9,20 @@ mod config;
 
 mod bytes;
 
+mod pool;
+
+mod layout;
+
+mod operand;
+
+mod panel;
+
+mod kernels;
+
+mod product;
+
+mod matrix;
+
 mod packed;
 
 mod quantised;

@@ -1,34 +1,47 @@
-//! Projections y = x W^T and embedding tables, dense or quantised.
+//! Projections y = x W^T and embedding tables.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::Error;
-use crate::quantised::Matrix;
+use crate::kernels::{self, Instructions};
+use crate::layout::Activations;
+use crate::matrix::Matrix;
+use crate::operand::Operand;
+use crate::panel::PANEL;
+use crate::pool;
+use crate::product;
 
-/// Most rows that the kernels on integers serve; beyond, dequantising costs less than it saves.
-const KERNEL_ROWS: usize = 16;
+/// Most rows for which weights are read where they lie; of more, it pays to bring the weights into another order.
+const FEW_ROWS: usize = 16;
 
-/// Weights that are dequantised at a time for a product of many rows.
-const BLOCK_WEIGHTS: usize = 1 << 21;
+/// Parts of the work for each thread: enough that none waits long for another, few enough that each reads on.
+const PARTS_PER_THREAD: usize = 4;
 
-/// A matrix [out, in] as it was stored.
+/// A matrix [out, in]: for the reference converted and in double precision, else as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) enum Stored {
     Dense(Tensor),
-    Quantised(Matrix),
+    Matrix(Matrix),
+}
+
+/// Activations in the forms that the parts of a projection ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Operands {
+    forms: [Operand; 4],
+}
+
+impl Operands {
+    fn form(&self, activations: Activations) -> &Operand {
+        &self.forms[activations as usize]
+    }
 }
 
 /// y = x W^T, with W stored [out, in] in one part or several, one below the other.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    parts: Vec<Part>,
-}
-
-#[derive(Debug)]
-enum Part {
-    /// [in, out]
-    Dense(Tensor),
-    Quantised(Matrix),
+    dense: Option<Tensor>,
+    parts: Vec<Matrix>,
+    n_outputs: usize,
 }
 
 impl Linear {
@@ -38,57 +51,81 @@ impl Linear {
 
     /// Several projections of the same input, whose outputs stand side by side in this order.
     pub(crate) fn stacked(weights: Vec<Stored>) -> Result<Self, Error> {
-        let mut parts: Vec<Part> = Vec::new();
+        let mut linear = Self { dense: None, parts: Vec::new(), n_outputs: 0 };
+        let mut tensors = Vec::new();
         for weight in weights {
-            let part = match (weight, parts.last_mut()) {
-                // Dense neighbours become one product.
-                (Stored::Dense(weight), Some(Part::Dense(above))) => {
-                    *above = Tensor::cat(&[above.t()?, weight], 0)?.t()?;
-                    continue;
+            match weight {
+                Stored::Dense(tensor) => tensors.push(tensor),
+                Stored::Matrix(matrix) => {
+                    linear.n_outputs += matrix.n_outputs();
+                    linear.parts.push(matrix);
                 }
-                (Stored::Dense(weight), _) => Part::Dense(weight.t()?),
-                (Stored::Quantised(weight), _) => Part::Quantised(weight),
-            };
-            parts.push(part);
+            }
         }
-        Ok(Self { parts })
+        if !tensors.is_empty() {
+            // Transposed once, so that products need not do it.
+            linear.dense = Some(Tensor::cat(&tensors, 0)?.t()?);
+        }
+        Ok(linear)
     }
 
     /// [rows, in] to [rows, out].
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        match self.parts.as_slice() {
-            [part] => part.forward(x),
-            parts => {
-                let outputs =
-                    parts.iter().map(|part| part.forward(x)).collect::<Result<Vec<_>, _>>()?;
-                Ok(Tensor::cat(&outputs, 1)?)
-            }
+        if let Some(dense) = &self.dense {
+            return Ok(x.matmul(dense)?);
         }
+        let n_rows = x.dim(0)?;
+        let rows = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut out = vec![0.0; n_rows * self.n_outputs];
+        self.multiply(&rows, &mut Operands::default(), &mut out);
+        Ok(Tensor::from_vec(out, (n_rows, self.n_outputs), &Device::Cpu)?.to_dtype(x.dtype())?)
     }
-}
 
-impl Part {
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        match self {
-            Self::Dense(transposed) => Ok(x.matmul(transposed)?),
-            Self::Quantised(matrix) if KERNEL_ROWS < x.dim(0)? => {
-                let block = (BLOCK_WEIGHTS / matrix.n_inputs).max(1);
-                let mut outputs = Vec::new();
-                for start in (0..matrix.n_outputs).step_by(block) {
-                    let range = start..matrix.n_outputs.min(start + block);
-                    let shape = (range.len(), matrix.n_inputs);
-                    let weights = Tensor::from_vec(matrix.dequantised(range), shape, &Device::Cpu)?;
-                    outputs.push(x.matmul(&weights.to_dtype(x.dtype())?.t()?)?);
+    /// `x` of [rows, in] to `out` of [rows, out], for weights that are not dense tensors.
+    pub(crate) fn multiply(&self, x: &[f32], operands: &mut Operands, out: &mut [f32]) {
+        let Some(first) = self.parts.first() else { return };
+        let n_inputs = first.n_inputs();
+        if n_inputs == 0 || x.is_empty() {
+            return out.fill(0.0);
+        }
+        let n_rows = x.len() / n_inputs;
+        for (i, part) in self.parts.iter().enumerate() {
+            let activations = part.layout().activations();
+            if !self.parts[..i].iter().any(|part| part.layout().activations() == activations) {
+                let operand = &mut operands.forms[activations as usize];
+                operand.fill(activations, x, n_inputs);
+                if FEW_ROWS < n_rows {
+                    operand.widen(activations);
                 }
-                Ok(Tensor::cat(&outputs, 1)?)
-            }
-            Self::Quantised(matrix) => {
-                let rows = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-                let shape = (x.dim(0)?, matrix.n_outputs);
-                let product = Tensor::from_vec(matrix.multiply(&rows), shape, &Device::Cpu)?;
-                Ok(product.to_dtype(x.dtype())?)
             }
         }
+        let operands = &*operands;
+        let instructions = Instructions::best();
+        let step = self.n_outputs.div_ceil(pool::n_threads() * PARTS_PER_THREAD);
+        let step = step.next_multiple_of(PANEL);
+        pool::for_each_columns(out, self.n_outputs, step, |mut columns| {
+            let range = columns.range();
+            let mut above = 0;
+            for part in &self.parts {
+                let start = range.start.clamp(above, above + part.n_outputs());
+                let end = range.end.clamp(above, above + part.n_outputs());
+                let outputs = start - above..end - above;
+                above += part.n_outputs();
+                if outputs.is_empty() {
+                    continue;
+                }
+                let (view, skipped) = (part.view(), start - range.start);
+                let x = operands.form(part.layout().activations());
+                match n_rows <= FEW_ROWS {
+                    true => {
+                        kernels::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                    }
+                    false => {
+                        product::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                    }
+                }
+            }
+        });
     }
 }
 
@@ -96,24 +133,31 @@ impl Part {
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Stored,
-    dtype: DType,
 }
 
 impl Table {
-    pub(crate) fn new(rows: Stored, dtype: DType) -> Self {
-        Self { rows, dtype }
+    pub(crate) fn new(rows: Stored) -> Self {
+        Self { rows }
     }
 
     /// [tokens, hidden]; every token lies within the table.
     pub(crate) fn look_up(&self, tokens: &[u32]) -> Result<Tensor, Error> {
         match &self.rows {
             Stored::Dense(rows) => Ok(rows.index_select(&Tensor::new(tokens, rows.device())?, 0)?),
-            Stored::Quantised(matrix) => {
-                let row = |id: &u32| matrix.dequantised(*id as usize..*id as usize + 1);
-                let values: Vec<f32> = tokens.iter().flat_map(row).collect();
-                let shape = (tokens.len(), matrix.n_inputs);
-                Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.dtype)?)
+            Stored::Matrix(matrix) => {
+                let mut values = vec![0.0; tokens.len() * matrix.n_inputs()];
+                self.read(tokens, &mut values);
+                Ok(Tensor::from_vec(values, (tokens.len(), matrix.n_inputs()), &Device::Cpu)?)
             }
+        }
+    }
+
+    /// The same into `out`, for a table that is no dense tensor.
+    pub(crate) fn read(&self, tokens: &[u32], out: &mut [f32]) {
+        let Stored::Matrix(matrix) = &self.rows else { return };
+        let view = matrix.view();
+        for (token, out) in tokens.iter().zip(out.chunks_exact_mut(matrix.n_inputs())) {
+            view.row(*token as usize).dequantise(out);
         }
     }
 }

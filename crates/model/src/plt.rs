@@ -80,7 +80,7 @@ impl Plt {
             true => Linear::new(embeddings.clone())?,
             false => Linear::new(weights.matrix("lm_head.weight", shape, dtype)?)?,
         };
-        let embeddings = Table::new(embeddings, dtype);
+        let embeddings = Table::new(embeddings);
         let mut layers = Vec::with_capacity(config.n_layers);
         for layer_idx in 0..config.n_layers {
             // Embedding and head are done, and weigh about as much as a layer.

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensorError, View, serialize_to_file};
 
-use crate::quantised::{Format, dequantise, quantise, scale_from_bits};
+use crate::layout::Row;
+use crate::quantised::{Format, quantise, scale_from_bits};
 use crate::{Error, Weights};
 
 /// How one tensor was written.
@@ -122,7 +123,8 @@ impl Output<'_> {
                 let (integers, scales) = quantise(rows.format, rows.group_size, &row);
                 let scales: Vec<f32> = scales.into_iter().map(scale_from_bits).collect();
                 let mut back = vec![0.0; row.len()];
-                dequantise(rows.format, rows.group_size, &integers, &scales, &mut back);
+                let layout = rows.format.layout(rows.group_size);
+                Row { layout, bytes: &integers, scales: &scales }.dequantise(&mut back);
                 out.copy_from_slice(&integers);
                 let square = |value: f32| f64::from(value) * f64::from(value);
                 let error: f64 = row.iter().zip(&back).map(|(a, b)| square(a - b)).sum();

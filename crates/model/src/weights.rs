@@ -11,9 +11,11 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::bytes::Bytes;
+use crate::layout::Layout;
 use crate::linear::Stored;
+use crate::matrix::Matrix;
 use crate::packed::Packed;
-use crate::quantised::{Format, Matrix};
+use crate::quantised::Format;
 
 struct Entry {
     shard: Arc<Bytes>,
@@ -134,20 +136,63 @@ impl Weights {
         entries.chain(packed).collect()
     }
 
-    /// The matrix `name` of shape [out, in]: converted to `dtype`, or as it lies on disk where it is quantised.
+    /// The matrix `name` of shape [out, in]: as it lies on disk, or in double precision where that is asked for.
     pub(crate) fn matrix(
         &self,
         name: &str,
         shape: [usize; 2],
         dtype: DType,
     ) -> Result<Stored, Error> {
-        let format = match self.entries.get(name).map(|entry| entry.info.dtype) {
-            Some(Dtype::I8) => Format::Int8,
-            Some(Dtype::U8) => Format::Int4,
-            _ => return Ok(Stored::Dense(self.tensor(name, &shape, dtype)?)),
-        };
+        let matrix = self.stored_matrix(name, shape)?;
+        match dtype {
+            DType::F64 => match self.entries.get(name).map(|entry| entry.info.dtype) {
+                // The only type with more digits than a matrix has.
+                Some(Dtype::F64) => Ok(Stored::Dense(self.tensor(name, &shape, dtype)?)),
+                _ => Ok(Stored::Dense(matrix.tensor()?.to_dtype(dtype)?)),
+            },
+            _ => Ok(Stored::Matrix(matrix)),
+        }
+    }
+
+    fn stored_matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix, Error> {
+        if let Some(packed) = self.packed.get(name) {
+            check_shape(name, &packed.shape, &shape)?;
+            return packed.matrix();
+        }
         let [n_outputs, n_inputs] = shape;
-        let integers = self.entry(name, &[n_outputs, format.n_bytes(n_inputs)])?;
+        let no_scales = || Arc::from([]);
+        let (layout, scales) = match self.entries.get(name).map(|entry| entry.info.dtype) {
+            Some(Dtype::I8) => self.integers(name, shape, Format::Int8)?,
+            Some(Dtype::U8) => self.integers(name, shape, Format::Int4)?,
+            Some(Dtype::F32) => (Layout::F32, no_scales()),
+            Some(Dtype::F16) => (Layout::F16, no_scales()),
+            Some(Dtype::BF16) => (Layout::Bf16, no_scales()),
+            _ => {
+                let values =
+                    self.tensor(name, &shape, DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+                let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+                let range = 0..bytes.len();
+                let place = (Arc::new(Bytes::Converted(bytes)), range);
+                return Ok(Matrix::new(Layout::F32, (n_outputs, n_inputs), place, no_scales()));
+            }
+        };
+        let stored = match layout {
+            Layout::Int4 { .. } => [n_outputs, Format::Int4.n_bytes(n_inputs)],
+            _ => shape,
+        };
+        let entry = self.entry(name, &stored)?;
+        let (start, end) = entry.info.data_offsets;
+        let place = (Arc::clone(&entry.shard), entry.data_start + start..entry.data_start + end);
+        Ok(Matrix::new(layout, (n_outputs, n_inputs), place, scales))
+    }
+
+    /// Layout and scales of integers in `format`.
+    fn integers(
+        &self,
+        name: &str,
+        [n_outputs, n_inputs]: [usize; 2],
+        format: Format,
+    ) -> Result<(Layout, Arc<[f32]>), Error> {
         let scale_name = format!("{name}_scale");
         let n_groups = match self.entries.get(&scale_name).map(|entry| entry.info.shape.as_slice())
         {
@@ -159,15 +204,7 @@ impl Weights {
         if !format.group_sizes().contains(&group_size) || group_size * n_groups != n_inputs {
             return Err(Error::GroupSize { name: scale_name, group_size });
         }
-        let start = integers.data_start + integers.info.data_offsets.0;
-        let range = start..start + n_outputs * format.n_bytes(n_inputs);
-        Ok(Stored::Quantised(Matrix::new(
-            format,
-            (n_outputs, n_inputs),
-            group_size,
-            (Arc::clone(&integers.shard), range),
-            scales.flatten_all()?.to_vec1()?.into(),
-        )))
+        Ok((format.layout(group_size), scales.flatten_all()?.to_vec1()?.into()))
     }
 
     /// The weights come in single precision or better, and from no GGUF file.

@@ -1,0 +1,207 @@
+//! Layouts with sub-scales within 256 weights, multiplied with bytes that have a scale for each 256.
+
+use std::arch::x86_64::*;
+
+use super::{Task, joined, total};
+use crate::layout::{LONGEST_UNIT, scales_and_minima};
+use crate::operand::SUMMED;
+
+const GROUPS: usize = LONGEST_UNIT / 32;
+
+const N_SUMS: usize = LONGEST_UNIT / SUMMED;
+
+/// 256 weights taken apart.
+pub(super) struct Parts {
+    /// Unsigned.
+    integers: [__m256i; GROUPS],
+    /// What each pair of products is multiplied with, in 16 bits.
+    scales: [__m256i; GROUPS],
+    /// What each sum of 16 activations is multiplied with.
+    minima: __m256i,
+    scale: f32,
+    /// Of the products of `minima`.
+    minimum_scale: f32,
+}
+
+pub(super) trait Unit {
+    const N_BYTES: usize;
+
+    // SAFETY: for callers: `block` is a whole block, and the machine has AVX2 and F16C.
+    unsafe fn load(block: *const u8) -> Parts;
+}
+
+#[inline(always)]
+fn half_float(at: *const u8) -> f32 {
+    // SAFETY: callers point into a block; the machine has F16C.
+    unsafe {
+        let bits = i32::from(at.cast::<u16>().read_unaligned());
+        _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)))
+    }
+}
+
+#[inline(always)]
+fn bytes(at: *const u8) -> __m256i {
+    // SAFETY: callers point at 32 bytes of a block; the machine has AVX2.
+    unsafe { _mm256_loadu_si256(at.cast()) }
+}
+
+/// Bits `SHIFT..` of each byte that `mask` keeps.
+#[inline(always)]
+fn bits<const SHIFT: i32>(bytes: __m256i, mask: i8) -> __m256i {
+    // SAFETY: the machine has AVX2, or nobody calls this.
+    unsafe { _mm256_and_si256(_mm256_srli_epi16::<SHIFT>(bytes), _mm256_set1_epi8(mask)) }
+}
+
+/// What Q4_K and Q5_K share.
+#[inline(always)]
+// SAFETY: for callers: see [`Unit::load`].
+unsafe fn with_minima(block: *const u8, integers: [__m256i; GROUPS]) -> Parts {
+    // SAFETY: as the caller says; scales and minima are the twelve bytes after two half floats.
+    unsafe {
+        let (scales, minima) = scales_and_minima(std::slice::from_raw_parts(block.add(4), 12));
+        let minima = _mm_cvtepu8_epi16(_mm_cvtsi64_si128(i64::from_le_bytes(minima)));
+        Parts {
+            integers,
+            scales: scales.map(|scale| _mm256_set1_epi16(scale.into())),
+            // Two sums of 16 for each of eight minima.
+            minima: joined(_mm_unpacklo_epi16(minima, minima), _mm_unpackhi_epi16(minima, minima)),
+            scale: half_float(block),
+            minimum_scale: -half_float(block.add(2)),
+        }
+    }
+}
+
+pub(super) struct Q4K;
+
+impl Unit for Q4K {
+    const N_BYTES: usize = 144;
+
+    #[inline(always)]
+    // SAFETY: for callers: see the trait.
+    unsafe fn load(block: *const u8) -> Parts {
+        // SAFETY: as the caller says.
+        unsafe {
+            let packed = [16, 48, 80, 112].map(|at| bytes(block.add(at)));
+            let integers = std::array::from_fn(|group| match group % 2 {
+                0 => bits::<0>(packed[group / 2], 15),
+                _ => bits::<4>(packed[group / 2], 15),
+            });
+            with_minima(block, integers)
+        }
+    }
+}
+
+pub(super) struct Q5K;
+
+impl Unit for Q5K {
+    const N_BYTES: usize = 176;
+
+    #[inline(always)]
+    // SAFETY: for callers: see the trait.
+    unsafe fn load(block: *const u8) -> Parts {
+        // SAFETY: as the caller says.
+        unsafe {
+            let high = bytes(block.add(16));
+            let packed = [48, 80, 112, 144].map(|at| bytes(block.add(at)));
+            let sixteen = |own: __m256i| _mm256_slli_epi16::<4>(own);
+            let fifth = [
+                sixteen(bits::<0>(high, 1)),
+                sixteen(bits::<1>(high, 1)),
+                sixteen(bits::<2>(high, 1)),
+                sixteen(bits::<3>(high, 1)),
+                sixteen(bits::<4>(high, 1)),
+                sixteen(bits::<5>(high, 1)),
+                sixteen(bits::<6>(high, 1)),
+                sixteen(bits::<7>(high, 1)),
+            ];
+            let integers = std::array::from_fn(|group| {
+                let four = match group % 2 {
+                    0 => bits::<0>(packed[group / 2], 15),
+                    _ => bits::<4>(packed[group / 2], 15),
+                };
+                _mm256_or_si256(four, fifth[group])
+            });
+            with_minima(block, integers)
+        }
+    }
+}
+
+pub(super) struct Q6K;
+
+impl Unit for Q6K {
+    const N_BYTES: usize = 210;
+
+    #[inline(always)]
+    // SAFETY: for callers: see the trait.
+    unsafe fn load(block: *const u8) -> Parts {
+        // SAFETY: as the caller says.
+        unsafe {
+            let side = |side: usize| {
+                let low = [bytes(block.add(64 * side)), bytes(block.add(64 * side + 32))];
+                let high = bytes(block.add(128 + 32 * side));
+                let join = |four, two| _mm256_or_si256(four, _mm256_slli_epi16::<4>(two));
+                [
+                    join(bits::<0>(low[0], 15), bits::<0>(high, 3)),
+                    join(bits::<0>(low[1], 15), bits::<2>(high, 3)),
+                    join(bits::<4>(low[0], 15), bits::<4>(high, 3)),
+                    join(bits::<4>(low[1], 15), bits::<6>(high, 3)),
+                ]
+            };
+            let sides = [side(0), side(1)];
+            let scales: [i8; 16] = block.add(192).cast::<[i8; 16]>().read_unaligned();
+            let wide = |at: usize| _mm_set1_epi16(scales[at].into());
+            Parts {
+                integers: std::array::from_fn(|group| sides[group / 4][group % 4]),
+                scales: std::array::from_fn(|group| joined(wide(2 * group), wide(2 * group + 1))),
+                // The integers are too large by 32.
+                minima: _mm256_cvtepi8_epi16(_mm_loadu_si128(block.add(192).cast())),
+                scale: half_float(block.add(208)),
+                minimum_scale: -32.0 * half_float(block.add(208)),
+            }
+        }
+    }
+}
+
+pub(super) fn run<U: Unit, const ROWS: usize>(task: Task<'_, ROWS>) {
+    // SAFETY: the machine has what is asked for, see [`super::run`].
+    unsafe { outputs::<U, ROWS>(task) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn outputs<U: Unit, const ROWS: usize>(mut task: Task<'_, ROWS>) {
+    let n = task.x.n_inputs;
+    let n_units = n / LONGEST_UNIT;
+    let x = task.starts(&task.x.integers, n);
+    let factors = task.starts(&task.x.factors, n_units);
+    let x_sums = task.starts(&task.x.sums, n / SUMMED);
+    for (i, output) in task.outputs.clone().enumerate() {
+        let (row, _) = task.row(output);
+        let mut sums = [_mm256_setzero_ps(); ROWS];
+        for idx in 0..n_units {
+            // SAFETY: the row of weights and those of activations have this unit.
+            unsafe {
+                let parts = U::load(row.add(idx * U::N_BYTES));
+                for r in 0..ROWS {
+                    let x = x[r].add(idx * LONGEST_UNIT);
+                    let mut products = _mm256_setzero_si256();
+                    for group in 0..GROUPS {
+                        let x = _mm256_loadu_si256(x.add(group * 32).cast());
+                        let pairs = _mm256_maddubs_epi16(parts.integers[group], x);
+                        let scaled = _mm256_madd_epi16(parts.scales[group], pairs);
+                        products = _mm256_add_epi32(products, scaled);
+                    }
+                    let x_sums = _mm256_loadu_si256(x_sums[r].add(idx * N_SUMS).cast());
+                    let minima = _mm256_madd_epi16(parts.minima, x_sums);
+                    let [of_x, _] = *factors[r].add(idx);
+                    let scale = _mm256_set1_ps(parts.scale * of_x);
+                    let minimum_scale = _mm256_set1_ps(parts.minimum_scale * of_x);
+                    sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, sums[r]);
+                    sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(minima), minimum_scale, sums[r]);
+                }
+            }
+        }
+        for (out, sum) in task.out.iter_mut().zip(sums) {
+            out[i] = total(sum);
+        }
+    }
+}
