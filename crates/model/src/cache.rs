@@ -263,6 +263,16 @@ impl Cache {
         Ok(Tensor::from_vec(states, (n, width), &Device::Cpu)?)
     }
 
+    /// What loop `loop_idx` handed on at `position`; `scratch` has room for it.
+    pub(crate) fn carried_at<'a>(
+        &'a self,
+        loop_idx: usize,
+        position: usize,
+        scratch: &'a mut [f32],
+    ) -> &'a [f32] {
+        self.carried[loop_idx].read(0, position..position + 1, scratch)
+    }
+
     /// Keeps what loop `loop_idx` hands on at positions `start..`, vectors one after the other.
     pub(crate) fn write_carried<T: Real>(&mut self, loop_idx: usize, start: usize, states: &[T]) {
         let carried = &mut self.carried[loop_idx];

@@ -6,10 +6,11 @@ use candle_core::{DType, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
-use crate::layer::{Part, Pass, Rows};
+use crate::layer::{Part, Rows};
 use crate::plt::Plt;
 use crate::real::Real;
 use crate::schedule::{Run, Shape, plan};
+use crate::stack::Stack;
 
 /// Unnormalised log probabilities of the next token, [rows, vocab].
 #[derive(Debug, Clone)]
@@ -87,7 +88,7 @@ impl Plt {
             let mut chunks = Vec::new();
             for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
                 let positions = first..cache.len().min(first + self.cache_shape.chunk);
-                let n_layers = self.layers.len();
+                let n_layers = self.stack.len();
                 chunks.push(self.run_chunk(loop_idx, positions.clone(), n_layers, cache)?);
                 cache.extend_span(loop_idx, positions.end);
             }
@@ -143,11 +144,9 @@ impl Plt {
             inputs.push(self.later_input(*loop_idx, &embedded, positions.clone(), cache)?);
             cache.make_room(*loop_idx, positions);
         }
-        let pass = Pass::new(rows.clone(), &self.config, self.dtype)?;
-        let mut states = Tensor::cat(&inputs, 0)?;
-        for (layer_idx, layer) in self.layers.iter().enumerate() {
-            states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
-        }
+        let (parts, n_layers) = (rows.parts.clone(), self.stack.len());
+        let input = Tensor::cat(&inputs, 0)?;
+        let states = self.stack.run(input, parts, n_layers, &self.config, cache)?;
         let mut first = 0;
         for Part { loop_idx, positions } in rows.parts.iter().filter(|part| part.loop_idx < last) {
             let states = states.narrow(0, first, positions.len())?;
@@ -166,6 +165,25 @@ impl Plt {
         self.read_out(&states)
     }
 
+    /// The same into `logits`, whose room is used again: nothing is allocated but where the sequence outgrows its room.
+    pub fn decode_into(
+        &self,
+        token: u32,
+        cache: &mut Cache,
+        logits: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        if !cache.is_settled() {
+            self.settle(cache, || true)?;
+        }
+        match &self.stack {
+            Stack::Single(single) => self.decode_with(single, token, cache, logits),
+            Stack::Reference(_) => {
+                *logits = self.decode(token, cache)?.last()?;
+                Ok(())
+            }
+        }
+    }
+
     pub(crate) fn settle_with(
         &self,
         slack: usize,
@@ -180,7 +198,7 @@ impl Plt {
             cache.truncate(cache.len() - 1);
             self.extend(&[last], cache)?;
         }
-        let shape = Shape { n_layers: self.layers.len(), window: self.config.window, slack };
+        let shape = Shape { n_layers: self.stack.len(), window: self.config.window, slack };
         let runs = plan(shape, cache.spans(), cache.len());
         for (loop_idx, run) in (1..).zip(runs) {
             let done = match run {
@@ -200,7 +218,7 @@ impl Plt {
     fn run_first_loop(&self, tokens: &[u32], cache: &mut Cache) -> Result<Tensor, Error> {
         let embedded = self.embed(tokens)?;
         cache.reserve(tokens.len())?;
-        let states = self.run(0, embedded, cache.len(), self.layers.len(), cache)?;
+        let states = self.run(0, embedded, cache.len(), self.stack.len(), cache)?;
         cache.advance(tokens);
         self.keep_output(0, &states, cache)?;
         Ok(states)
@@ -222,7 +240,7 @@ impl Plt {
                 return Ok(false);
             }
             let end = cache.len().min(position + chunk);
-            self.run_chunk(loop_idx, position..end, self.layers.len(), cache)?;
+            self.run_chunk(loop_idx, position..end, self.stack.len(), cache)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
@@ -274,7 +292,7 @@ impl Plt {
         let input = self.later_input(loop_idx, &embedded, positions.clone(), cache)?;
         cache.make_room(loop_idx, &positions);
         let states = self.run(loop_idx, input, positions.start, n_layers, cache)?;
-        if n_layers == self.layers.len() && positions.end == cache.len() {
+        if n_layers == self.stack.len() && positions.end == cache.len() {
             self.keep_output(loop_idx, &states, cache)?;
         }
         Ok(states)
@@ -291,20 +309,10 @@ impl Plt {
         n_layers: usize,
         cache: &mut Cache,
     ) -> Result<Tensor, Error> {
-        let part = Part { loop_idx, positions: start..start + input.dim(0)? };
-        let pass = Pass::new(Rows { parts: vec![part] }, &self.config, self.dtype)?;
-        let mut states = input;
-        for (layer_idx, layer) in self.layers[..n_layers].iter().enumerate() {
-            states = layer.forward(&states, &pass, layer_idx, &self.config, cache)?;
-        }
-        match self.layers.get(n_layers) {
-            Some(layer) => {
-                layer.project(&states, &pass, n_layers, &self.config, cache)?;
-            }
-            None if loop_idx + 1 < self.config.n_loops => {
-                self.hand_on(loop_idx, start, &states, cache)?;
-            }
-            None => {}
+        let parts = vec![Part { loop_idx, positions: start..start + input.dim(0)? }];
+        let states = self.stack.run(input, parts, n_layers, &self.config, cache)?;
+        if n_layers == self.stack.len() && loop_idx + 1 < self.config.n_loops {
+            self.hand_on(loop_idx, start, &states, cache)?;
         }
         Ok(states)
     }
@@ -327,7 +335,7 @@ impl Plt {
         self.embeddings.look_up(tokens)
     }
 
-    fn check(&self, tokens: &[u32]) -> Result<(), Error> {
+    pub(crate) fn check(&self, tokens: &[u32]) -> Result<(), Error> {
         let vocab_size = self.config.vocab_size;
         if tokens.is_empty() {
             return Err(Error::NoTokens);

@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::layout::View;
-use crate::operand::{Operand, Stretch};
-use crate::panel::{PANEL, Panel};
+use crate::operand::Operand;
+use crate::panel::{PANEL, Panel, STRIPE, Stripe};
 use crate::pool::Columns;
 
 /// Outputs whose weights stay in the nearest cache while the rows go by.
@@ -95,19 +95,19 @@ fn run<const ROWS: usize>(
     ROWS
 }
 
-/// Adds the products of a panel with stretches of as many inputs, at most four of them, to `sums`.
-pub(crate) fn tile<const ROWS: usize>(
+/// Adds the products of a panel with a stripe of as many inputs to `sums`.
+pub(crate) fn tile(
     instructions: Instructions,
     panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
+    x: &Stripe<'_>,
+    sums: &mut [[f32; PANEL]; STRIPE],
 ) {
     match instructions {
         Instructions::Portable => portable::tile(panel, x, sums),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => x86::tile::run::<false, ROWS>(panel, x, sums),
+        Instructions::Avx2 => x86::tile::run::<false>(panel, x, sums),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2Vnni => x86::tile::run::<true, ROWS>(panel, x, sums),
+        Instructions::Avx2Vnni => x86::tile::run::<true>(panel, x, sums),
     }
 }
 

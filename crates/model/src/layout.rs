@@ -160,9 +160,12 @@ impl Row<'_> {
             Layout::Q4K => {
                 let block = block();
                 let (scales, steps) = scales_and_minima(&block[4..16]);
-                for (i, q) in integers.iter_mut().enumerate() {
-                    let byte = block[16 + i / 64 * 32 + i % 32];
-                    *q = i16::from((byte >> (i / 32 % 2 * 4)) & 15) * i16::from(scales[i / 32]);
+                for (group, integers) in integers.chunks_exact_mut(GROUP).enumerate() {
+                    let (bytes, shift) = (&block[16 + group / 2 * GROUP..], group % 2 * 4);
+                    let scale = i16::from(scales[group]);
+                    for (q, byte) in integers.iter_mut().zip(bytes) {
+                        *q = i16::from((byte >> shift) & 15) * scale;
+                    }
                 }
                 set_minima(block, steps, minima);
                 half_at(block, 0)
@@ -170,22 +173,29 @@ impl Row<'_> {
             Layout::Q5K => {
                 let block = block();
                 let (scales, steps) = scales_and_minima(&block[4..16]);
-                for (i, q) in integers.iter_mut().enumerate() {
-                    let low = (block[48 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4)) & 15;
-                    let high = (block[16 + i % 32] >> (i / 32)) & 1;
-                    *q = i16::from(low | high << 4) * i16::from(scales[i / 32]);
+                for (group, integers) in integers.chunks_exact_mut(GROUP).enumerate() {
+                    let (bytes, shift) = (&block[48 + group / 2 * GROUP..], group % 2 * 4);
+                    let scale = i16::from(scales[group]);
+                    for ((q, byte), high) in integers.iter_mut().zip(bytes).zip(&block[16..48]) {
+                        let value = (byte >> shift) & 15 | ((high >> group) & 1) << 4;
+                        *q = i16::from(value) * scale;
+                    }
                 }
                 set_minima(block, steps, minima);
                 half_at(block, 0)
             }
             Layout::Q6K => {
                 let block = block();
-                for (i, q) in integers.iter_mut().enumerate() {
-                    let (side, quarter, lane) = (i / 128, i % 128 / 32, i % 32);
-                    let low = block[side * 64 + quarter % 2 * 32 + lane] >> (quarter / 2 * 4);
-                    let high = block[128 + side * 32 + lane] >> (quarter * 2);
-                    let value = i16::from(low & 15 | (high & 3) << 4) - 32;
-                    *q = value * i16::from(block[192 + i / 16].cast_signed());
+                for (sixteen, integers) in integers.chunks_exact_mut(16).enumerate() {
+                    let (side, quarter, lane) = (sixteen / 8, sixteen % 8 / 2, sixteen % 2 * 16);
+                    let low = &block[side * 64 + quarter % 2 * 32 + lane..];
+                    let high = &block[128 + side * 32 + lane..];
+                    let scale = i16::from(block[192 + sixteen].cast_signed());
+                    for ((q, low), high) in integers.iter_mut().zip(low).zip(high) {
+                        let low = (low >> (quarter / 2 * 4)) & 15;
+                        let high = (high >> (quarter * 2)) & 3;
+                        *q = (i16::from(low | high << 4) - 32) * scale;
+                    }
                 }
                 half_at(block, 208)
             }

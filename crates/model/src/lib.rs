@@ -45,11 +45,19 @@ mod attention;
 
 mod layer;
 
+mod vector;
+
+mod single;
+
+mod stack;
+
 mod verify;
 
 mod schedule;
 
 mod plt;
+
+mod decode;
 
 mod forward;
 

@@ -4,10 +4,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::Error;
 use crate::kernels::{self, Instructions};
-use crate::layout::Activations;
 use crate::matrix::Matrix;
 use crate::operand::Operand;
-use crate::panel::PANEL;
+use crate::panel::{PANEL, Stripes};
 use crate::pool;
 use crate::product;
 
@@ -27,13 +26,10 @@ pub(crate) enum Stored {
 /// Activations in the forms that the parts of a projection ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Operands {
+    /// One for each of [`Activations`].
     forms: [Operand; 4],
-}
-
-impl Operands {
-    fn form(&self, activations: Activations) -> &Operand {
-        &self.forms[activations as usize]
-    }
+    /// The same for products of many rows.
+    stripes: [Stripes; 4],
 }
 
 /// y = x W^T, with W stored [out, in] in one part or several, one below the other.
@@ -69,6 +65,11 @@ impl Linear {
         Ok(linear)
     }
 
+    /// Of weights that are not dense tensors.
+    pub(crate) fn n_inputs(&self) -> usize {
+        self.parts.first().map_or(0, Matrix::n_inputs)
+    }
+
     /// [rows, in] to [rows, out].
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
         if let Some(dense) = &self.dense {
@@ -76,26 +77,23 @@ impl Linear {
         }
         let n_rows = x.dim(0)?;
         let rows = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        let mut out = vec![0.0; n_rows * self.n_outputs];
-        self.multiply(&rows, &mut Operands::default(), &mut out);
+        let mut out = Vec::new();
+        self.apply(&rows, &mut Operands::default(), &mut out);
         Ok(Tensor::from_vec(out, (n_rows, self.n_outputs), &Device::Cpu)?.to_dtype(x.dtype())?)
     }
 
     /// `x` of [rows, in] to `out` of [rows, out], for weights that are not dense tensors.
-    pub(crate) fn multiply(&self, x: &[f32], operands: &mut Operands, out: &mut [f32]) {
-        let Some(first) = self.parts.first() else { return };
-        let n_inputs = first.n_inputs();
-        if n_inputs == 0 || x.is_empty() {
-            return out.fill(0.0);
-        }
-        let n_rows = x.len() / n_inputs;
+    pub(crate) fn apply(&self, x: &[f32], operands: &mut Operands, out: &mut Vec<f32>) {
+        let n_inputs = self.n_inputs();
+        let n_rows = x.len().checked_div(n_inputs).unwrap_or(0);
+        out.resize(n_rows * self.n_outputs, 0.0);
         for (i, part) in self.parts.iter().enumerate() {
             let activations = part.layout().activations();
             if !self.parts[..i].iter().any(|part| part.layout().activations() == activations) {
                 let operand = &mut operands.forms[activations as usize];
                 operand.fill(activations, x, n_inputs);
                 if FEW_ROWS < n_rows {
-                    operand.widen(activations);
+                    operands.stripes[activations as usize].fill(activations, operand);
                 }
             }
         }
@@ -115,14 +113,13 @@ impl Linear {
                     continue;
                 }
                 let (view, skipped) = (part.view(), start - range.start);
-                let x = operands.form(part.layout().activations());
-                match n_rows <= FEW_ROWS {
-                    true => {
-                        kernels::multiply(instructions, &view, outputs, x, &mut columns, skipped);
-                    }
-                    false => {
-                        product::multiply(instructions, &view, outputs, x, &mut columns, skipped);
-                    }
+                let form = part.layout().activations() as usize;
+                if n_rows <= FEW_ROWS {
+                    let x = &operands.forms[form];
+                    kernels::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                } else {
+                    let x = (&operands.stripes[form], n_rows);
+                    product::multiply(instructions, &view, outputs, x, &mut columns, skipped);
                 }
             }
         });

@@ -20,10 +20,6 @@ pub(crate) struct Operand {
     pub(crate) factors: Vec<[f32; 2]>,
     /// [rows, inputs / 16], of [`Activations::Bytes256`].
     pub(crate) sums: Vec<i16>,
-    /// [rows, inputs / 2]: the integers in pairs, once they are widened.
-    wide: Vec<[i16; 2]>,
-    /// [rows, inputs / 32]: sums in real numbers, once the integers are widened.
-    group_sums: Vec<f32>,
 }
 
 impl Operand {
@@ -55,58 +51,18 @@ impl Operand {
 }
 
 impl Operand {
-    /// Gets ready for products of many rows.
-    pub(crate) fn widen(&mut self, activations: Activations) {
-        if activations == Activations::Plain {
-            return;
+    /// Sums in real numbers of groups of 32 of one row, for weights with minima.
+    pub(crate) fn sum(&self, row: usize, group: usize, unit: usize) -> f32 {
+        let groups_of_unit = unit / GROUP;
+        let idx = row * (self.n_inputs / unit) + group / groups_of_unit;
+        let [scale, sum] = self.factors[idx];
+        if groups_of_unit == 1 {
+            return sum;
         }
-        self.wide.clear();
-        let pairs = self.integers.as_chunks().0.iter();
-        self.wide.extend(pairs.map(|[a, b]| [i16::from(*a), i16::from(*b)]));
-        self.group_sums.clear();
-        match activations {
-            Activations::Bytes256 => {
-                let pairs = self.sums.as_chunks::<{ GROUP / SUMMED }>().0.iter();
-                let groups_of_unit = LONGEST_UNIT / GROUP;
-                self.group_sums.extend(pairs.enumerate().map(|(group, [a, b])| {
-                    self.factors[group / groups_of_unit][0] * f32::from(a + b)
-                }));
-            }
-            _ => self.group_sums.extend(self.factors.iter().map(|[_, sum]| sum)),
-        }
+        let first = (row * self.n_inputs + group * GROUP) / SUMMED;
+        let sums = &self.sums[first..first + GROUP / SUMMED];
+        scale * sums.iter().map(|sum| f32::from(*sum)).sum::<f32>()
     }
-
-    /// Inputs `start..start + depth` of a row.
-    pub(crate) fn stretch(
-        &self,
-        row: usize,
-        start: usize,
-        depth: usize,
-        unit: usize,
-    ) -> Stretch<'_> {
-        let first = row * self.n_inputs + start;
-        if unit == 1 {
-            let floats = &self.values[first..first + depth];
-            return Stretch { floats, integers: &[], factors: &[], sums: &[] };
-        }
-        Stretch {
-            floats: &[],
-            integers: &self.wide[first / 2..(first + depth) / 2],
-            factors: &self.factors[first / unit..(first + depth) / unit],
-            sums: &self.group_sums[first / GROUP..(first + depth) / GROUP],
-        }
-    }
-}
-
-/// The same stretch of inputs of one row of activations.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch<'a> {
-    pub(crate) floats: &'a [f32],
-    pub(crate) integers: &'a [[i16; 2]],
-    /// One per unit.
-    pub(crate) factors: &'a [[f32; 2]],
-    /// One per group of 32.
-    pub(crate) sums: &'a [f32],
 }
 
 /// Rounds groups of 32 as ggml's Q8_1 does, whose integers are those of its Q8_0.

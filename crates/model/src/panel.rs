@@ -1,40 +1,55 @@
-//! A stretch of inputs of 16 outputs, the outputs of an input (or of a pair of them) side by side.
+//! Weights and activations in the order in which a product of many rows takes them.
 //!
+//! A panel holds a stretch of inputs of 16 outputs, the outputs of an input (or of a pair of them) side by side, and a
+//! stripe the same stretch of four rows of activations.
 //! Integers are widened to 16 bits and, where a layout has sub-scales, multiplied with them, so that one sum of products
 //! runs over all that shares a scale: it is the same integer that [`crate::kernels`] adds up.
 
 use std::ops::Range;
 
 use crate::layout::{Activations, GROUP, LONGEST_UNIT, View};
+use crate::operand::Operand;
 
 /// Outputs of a panel.
 pub(crate) const PANEL: usize = 16;
 
-/// Most inputs of a panel: it and those of a few rows stay in the nearest cache.
-pub(crate) const DEPTH: usize = 512;
+/// Rows of a stripe.
+pub(crate) const STRIPE: usize = 4;
+
+/// Most inputs of a panel of integers: it and a stripe stay in the nearest cache.
+const DEPTH: usize = 512;
+
+/// Most inputs of a panel of floats, which are twice as long.
+const DEPTH_OF_FLOATS: usize = 256;
+
+/// Inputs that go together.
+pub(crate) fn depth(activations: Activations) -> usize {
+    if activations == Activations::Plain { DEPTH_OF_FLOATS } else { DEPTH }
+}
+
+/// One number, or pair, of each output; half of it lies within one line of the cache.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub(crate) [T; PANEL]);
 
 #[derive(Debug, Default)]
 pub(crate) struct Panel {
-    /// Inputs of the stretch.
-    pub(crate) depth: usize,
     /// Inputs that share a scale; 1 of plain floats.
     pub(crate) unit: usize,
-    /// [inputs][outputs]
-    pub(crate) floats: Vec<[f32; PANEL]>,
-    /// [inputs / 2][outputs][2]
-    pub(crate) integers: Vec<[[i16; 2]; PANEL]>,
-    /// [inputs / unit][outputs]
-    pub(crate) scales: Vec<[f32; PANEL]>,
-    /// [inputs / 32][outputs], or nothing.
-    pub(crate) minima: Vec<[f32; PANEL]>,
+    /// [inputs]
+    pub(crate) floats: Vec<Line<f32>>,
+    /// [inputs / 2]
+    pub(crate) integers: Vec<Line<[i16; 2]>>,
+    /// [inputs / unit]
+    pub(crate) scales: Vec<Line<f32>>,
+    /// [inputs / 32], or nothing.
+    pub(crate) minima: Vec<Line<f32>>,
 }
 
 impl Panel {
-    /// Takes over `outputs`, at most [`PANEL`], with `inputs`, which are whole units and at most [`DEPTH`].
+    /// Takes over `outputs`, at most [`PANEL`], with `inputs`, which are whole units and at most [`depth`].
     pub(crate) fn fill(&mut self, weights: &View<'_>, outputs: Range<usize>, inputs: Range<usize>) {
-        self.depth = inputs.len();
         self.unit = weights.layout.activations().unit();
-        self.minima.clear();
         match weights.layout.activations() {
             Activations::Plain => self.fill_with_floats(weights, outputs, inputs),
             _ => self.fill_with_integers(weights, outputs, inputs),
@@ -47,14 +62,13 @@ impl Panel {
         outputs: Range<usize>,
         inputs: Range<usize>,
     ) {
-        let mut row = [0.0; DEPTH];
-        self.floats.clear();
-        self.floats.resize(inputs.len(), [0.0; PANEL]);
+        let mut row = [0.0; DEPTH_OF_FLOATS];
+        let row = &mut row[..inputs.len()];
+        self.floats.resize(inputs.len(), Line::default());
         for (column, output) in outputs.enumerate() {
-            let row = &mut row[..inputs.len()];
             weights.row(output).part(inputs.clone()).dequantise(row);
-            for (values, weight) in self.floats.iter_mut().zip(row) {
-                values[column] = *weight;
+            for (line, weight) in self.floats.iter_mut().zip(row.iter()) {
+                line.0[column] = *weight;
             }
         }
     }
@@ -66,33 +80,124 @@ impl Panel {
         inputs: Range<usize>,
     ) {
         let unit = self.unit;
-        let n_units = inputs.len() / unit;
-        self.integers.clear();
-        self.integers.resize(inputs.len() / 2, [[0; 2]; PANEL]);
-        self.scales.clear();
-        self.scales.resize(n_units, [0.0; PANEL]);
-        if weights.layout.has_minima() {
-            self.minima.resize(inputs.len() / GROUP, [0.0; PANEL]);
-        }
+        let has_minima = weights.layout.has_minima();
+        let n_groups = if has_minima { inputs.len() / GROUP } else { 0 };
+        self.integers.resize(inputs.len() / 2, Line::default());
+        self.scales.resize(inputs.len() / unit, Line::default());
+        self.minima.resize(n_groups, Line::default());
         let mut integers = [0; LONGEST_UNIT];
+        let integers = &mut integers[..unit];
         let mut minima = [0.0; LONGEST_UNIT / GROUP];
         for (column, output) in outputs.enumerate() {
             let row = weights.row(output);
-            for idx in 0..n_units {
-                let integers = &mut integers[..unit];
-                let scale = row.unit(inputs.start / unit + idx, integers, &mut minima);
-                self.scales[idx][column] = scale;
-                let own = &mut self.integers[idx * unit / 2..(idx + 1) * unit / 2];
-                for (values, pair) in own.iter_mut().zip(integers.as_chunks().0) {
-                    values[column] = *pair;
+            let lines = self.integers.chunks_exact_mut(unit / 2).zip(&mut self.scales);
+            for (idx, (lines, scales)) in lines.enumerate() {
+                scales.0[column] = row.unit(inputs.start / unit + idx, integers, &mut minima);
+                for (line, pair) in lines.iter_mut().zip(integers.as_chunks().0) {
+                    line.0[column] = *pair;
                 }
-                if weights.layout.has_minima() {
-                    let groups = idx * unit / GROUP..(idx + 1) * unit / GROUP;
-                    for (values, minimum) in self.minima[groups].iter_mut().zip(minima) {
-                        values[column] = minimum;
+                if has_minima {
+                    let lines = self.minima[idx * unit / GROUP..].iter_mut();
+                    for (line, minimum) in lines.zip(minima).take(unit / GROUP) {
+                        line.0[column] = minimum;
                     }
                 }
             }
+        }
+    }
+}
+
+/// Activations in stripes, stretch by stretch; the last stripe is filled up with zeros.
+#[derive(Debug, Default)]
+pub(crate) struct Stripes {
+    n_stripes: usize,
+    unit: usize,
+    /// [stretches][stripes][inputs]
+    floats: Vec<[f32; STRIPE]>,
+    /// [stretches][stripes][inputs / 2]
+    integers: Vec<[[i16; 2]; STRIPE]>,
+    /// [stretches][stripes][inputs / unit]
+    scales: Vec<[f32; STRIPE]>,
+    /// [stretches][stripes][inputs / 32]: sums in real numbers.
+    sums: Vec<[f32; STRIPE]>,
+}
+
+/// A stretch of inputs of four rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stripe<'a> {
+    pub(crate) floats: &'a [[f32; STRIPE]],
+    pub(crate) integers: &'a [[[i16; 2]; STRIPE]],
+    pub(crate) scales: &'a [[f32; STRIPE]],
+    pub(crate) sums: &'a [[f32; STRIPE]],
+}
+
+impl Stripes {
+    pub(crate) fn fill(&mut self, activations: Activations, x: &Operand) {
+        let (n, unit) = (x.n_inputs, activations.unit());
+        self.n_stripes = x.n_rows.div_ceil(STRIPE);
+        self.unit = unit;
+        self.floats.clear();
+        self.integers.clear();
+        self.scales.clear();
+        self.sums.clear();
+        let depth = depth(activations);
+        for start in (0..n).step_by(depth) {
+            let end = n.min(start + depth);
+            for stripe in 0..self.n_stripes {
+                let rows = stripe * STRIPE..x.n_rows.min((stripe + 1) * STRIPE);
+                if unit == 1 {
+                    let first = self.floats.len();
+                    self.floats.resize(first + end - start, [0.0; STRIPE]);
+                    for (i, row) in rows.enumerate() {
+                        let values = &x.values[row * n + start..row * n + end];
+                        for (four, value) in self.floats[first..].iter_mut().zip(values) {
+                            four[i] = *value;
+                        }
+                    }
+                    continue;
+                }
+                let (first, units) = (self.integers.len(), start / unit..end / unit);
+                self.integers.resize(first + (end - start) / 2, [[0; 2]; STRIPE]);
+                for (i, row) in rows.clone().enumerate() {
+                    let pairs = x.integers[row * n + start..row * n + end].as_chunks().0;
+                    for (four, [a, b]) in self.integers[first..].iter_mut().zip(pairs) {
+                        four[i] = [(*a).into(), (*b).into()];
+                    }
+                }
+                let four = |of_row: &dyn Fn(usize) -> f32| {
+                    let mut four = [0.0; STRIPE];
+                    for (value, row) in four.iter_mut().zip(rows.clone()) {
+                        *value = of_row(row);
+                    }
+                    four
+                };
+                for idx in units {
+                    self.scales.push(four(&|row| x.factors[row * (n / unit) + idx][0]));
+                }
+                for group in start / GROUP..end / GROUP {
+                    self.sums.push(four(&|row| x.sum(row, group, unit)));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn n_stripes(&self) -> usize {
+        self.n_stripes
+    }
+
+    /// Inputs `start..start + depth` of a stripe.
+    pub(crate) fn stripe(&self, stripe: usize, start: usize, depth: usize) -> Stripe<'_> {
+        let first = start * self.n_stripes + stripe * depth;
+        let last = first + depth;
+        if self.unit == 1 {
+            let floats = &self.floats[first..last];
+            return Stripe { floats, integers: &[], scales: &[], sums: &[] };
+        }
+        Stripe {
+            floats: &[],
+            integers: &self.integers[first / 2..last / 2],
+            scales: &self.scales[first / self.unit..last / self.unit],
+            sums: &self.sums[first / GROUP..last / GROUP],
         }
     }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::cache::{Cache, CacheFormat, CacheOptions, CacheShape};
 use crate::config::Config;
-use crate::layer::{Layer, RmsNorm};
+use crate::layer::RmsNorm;
 use crate::linear::{Linear, Table};
+use crate::stack::Stack;
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.
@@ -40,7 +41,7 @@ pub struct Plt {
     pub(crate) config: Config,
     pub(crate) dtype: candle_core::DType,
     pub(crate) embeddings: Table,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) stack: Stack,
     /// Applied after the last loop and, where the config says so, after every loop.
     pub(crate) norm: RmsNorm,
     pub(crate) head: Linear,
@@ -81,12 +82,10 @@ impl Plt {
             false => Linear::new(weights.matrix("lm_head.weight", shape, dtype)?)?,
         };
         let embeddings = Table::new(embeddings);
-        let mut layers = Vec::with_capacity(config.n_layers);
-        for layer_idx in 0..config.n_layers {
-            // Embedding and head are done, and weigh about as much as a layer.
-            progress((layer_idx + 1) as f32 / (config.n_layers + 1) as f32);
-            layers.push(Layer::load(weights, layer_idx, &config, dtype)?);
-        }
+        // Embedding and head are done, and weigh about as much as a layer.
+        let n_parts = config.n_layers as f32 + 1.0;
+        let progress = |layer_idx| progress((layer_idx + 1) as f32 / n_parts);
+        let stack = Stack::load(weights, &config, dtype, progress)?;
         let norm = RmsNorm::load(weights, "model.norm.weight", &config, dtype)?;
         let is_exact = options.dtype == DType::F64 || weights.is_stored_in_single();
         let format = options.cache.format.unwrap_or(match is_exact {
@@ -94,7 +93,7 @@ impl Plt {
             false => CacheFormat::F16,
         });
         let cache_shape = CacheShape::new(&config, dtype, format, options.cache.later_loops);
-        Ok(Self { config, dtype, embeddings, layers, norm, head, cache_shape })
+        Ok(Self { config, dtype, embeddings, stack, norm, head, cache_shape })
     }
 
     pub fn config(&self) -> &Config {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::layout::{Activations, GROUP, LONGEST_UNIT, Row, View};
-use crate::operand::{Operand, Stretch};
-use crate::panel::{PANEL, Panel};
+use crate::operand::Operand;
+use crate::panel::{PANEL, Panel, STRIPE, Stripe};
 
 pub(super) fn run<const ROWS: usize>(
     weights: &View<'_>,
@@ -63,36 +63,33 @@ fn plain(weights: Row<'_>, x: &Operand, row: usize) -> f32 {
     total
 }
 
-pub(super) fn tile<const ROWS: usize>(
-    panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
-) {
-    for (x, sums) in x.iter().zip(sums) {
+pub(super) fn tile(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRIPE]) {
+    for (row, sums) in sums.iter_mut().enumerate() {
         if panel.unit == 1 {
             for (weights, x) in panel.floats.iter().zip(x.floats) {
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += weight * x;
+                for (sum, weight) in sums.iter_mut().zip(&weights.0) {
+                    *sum += weight * x[row];
                 }
             }
             continue;
         }
         let units = panel.integers.chunks_exact(panel.unit / 2).zip(&panel.scales);
-        let units = units.zip(x.integers.chunks_exact(panel.unit / 2).zip(x.factors));
-        for ((weights, scales), (x, [scale, _])) in units {
+        let units = units.zip(x.integers.chunks_exact(panel.unit / 2).zip(x.scales));
+        for ((weights, scales), (x, scale)) in units {
             let mut products = [0; PANEL];
-            for (weights, [a, b]) in weights.iter().zip(x) {
-                for (product, [v, w]) in products.iter_mut().zip(weights) {
-                    *product += i32::from(*v) * i32::from(*a) + i32::from(*w) * i32::from(*b);
+            for (weights, x) in weights.iter().zip(x) {
+                let [a, b] = x[row];
+                for (product, [v, w]) in products.iter_mut().zip(&weights.0) {
+                    *product += i32::from(*v) * i32::from(a) + i32::from(*w) * i32::from(b);
                 }
             }
-            for ((sum, product), weight_scale) in sums.iter_mut().zip(products).zip(scales) {
-                *sum += product as f32 * (weight_scale * scale);
+            for ((sum, product), weight_scale) in sums.iter_mut().zip(products).zip(&scales.0) {
+                *sum += product as f32 * (weight_scale * scale[row]);
             }
         }
         for (minima, x) in panel.minima.iter().zip(x.sums) {
-            for (sum, minimum) in sums.iter_mut().zip(minima) {
-                *sum += minimum * x;
+            for (sum, minimum) in sums.iter_mut().zip(&minima.0) {
+                *sum += minimum * x[row];
             }
         }
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::layout::{Activations, Layout};
+use crate::panel::Stripes;
 use crate::{pool, product};
 
 const LAYOUTS: [Layout; 16] = [
@@ -103,7 +104,6 @@ impl Case {
     fn operand(&self) -> Operand {
         let mut operand = Operand::default();
         operand.fill(self.layout.activations(), &self.x, self.n_inputs);
-        operand.widen(self.layout.activations());
         operand
     }
 
@@ -114,12 +114,15 @@ impl Case {
     /// Through the kernels for a few rows or through panels.
     fn product(&self, instructions: Instructions, in_panels: bool) -> Vec<f32> {
         let (view, operand) = (self.view(), self.operand());
+        let mut stripes = Stripes::default();
+        stripes.fill(self.layout.activations(), &operand);
+        let x = (&stripes, operand.n_rows);
         let mut out = vec![f32::NAN; self.n_rows() * self.n_outputs];
         pool::for_each_columns(&mut out, self.n_outputs, 24, |mut columns| {
             let outputs = columns.range();
             match in_panels {
                 false => multiply(instructions, &view, outputs, &operand, &mut columns, 0),
-                true => product::multiply(instructions, &view, outputs, &operand, &mut columns, 0),
+                true => product::multiply(instructions, &view, outputs, x, &mut columns, 0),
             }
         });
         out

@@ -1,84 +1,52 @@
-//! A panel of 16 outputs times a few rows, all sums in registers.
+//! A panel of 16 outputs times a stripe of four rows, all sums in registers.
 
 use std::arch::x86_64::*;
 
-use crate::layout::GROUP;
-use crate::operand::Stretch;
-use crate::panel::{PANEL, Panel};
+use crate::panel::{PANEL, Panel, STRIPE, Stripe};
 
 /// Registers for the outputs of a panel.
 const N: usize = PANEL / 8;
 
 /// See [`super::super::tile`]; the machine has AVX2 and FMA, and if `VNNI` AVX-512 VNNI and VL.
-pub(in super::super) fn run<const VNNI: bool, const ROWS: usize>(
+pub(in super::super) fn run<const VNNI: bool>(
     panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
+    x: &Stripe<'_>,
+    sums: &mut [[f32; PANEL]; STRIPE],
 ) {
-    // All that is read without looking.
-    if panel.unit == 1 {
-        assert!(panel.depth <= panel.floats.len());
-        assert!(x.iter().all(|x| panel.depth <= x.floats.len()));
-        // SAFETY: the machine has AVX2 and FMA.
-        return unsafe { floats(panel, x, sums) };
-    }
-    let (n_units, n_groups) = (panel.depth / panel.unit, panel.minima.len());
-    assert!(
-        panel.depth.is_multiple_of(panel.unit)
-            && panel.unit.is_multiple_of(2)
-            && n_groups <= panel.depth / GROUP
-    );
-    assert!(panel.depth / 2 <= panel.integers.len() && n_units <= panel.scales.len());
-    assert!(x.iter().all(|x| panel.depth / 2 <= x.integers.len()
-        && n_units <= x.factors.len()
-        && n_groups <= x.sums.len()));
     // SAFETY: the machine has what is asked for.
     unsafe {
-        match VNNI {
-            true => with_vnni(panel, x, sums),
-            false => without_vnni(panel, x, sums),
+        match (panel.unit, VNNI) {
+            (1, _) => floats(panel, x, sums),
+            (_, true) => with_vnni(panel, x, sums),
+            (_, false) => without_vnni(panel, x, sums),
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma,avx512vnni,avx512vl")]
-fn with_vnni<const ROWS: usize>(
-    panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
-) {
-    integers::<true, ROWS>(panel, x, sums);
+fn with_vnni(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRIPE]) {
+    integers::<true>(panel, x, sums);
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn without_vnni<const ROWS: usize>(
-    panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
-) {
-    integers::<false, ROWS>(panel, x, sums);
+fn without_vnni(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRIPE]) {
+    integers::<false>(panel, x, sums);
 }
 
 #[inline(always)]
-fn integers<const VNNI: bool, const ROWS: usize>(
-    panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
-) {
-    let pairs_of_unit = panel.unit / 2;
-    let weights = panel.integers.as_ptr();
-    let pairs = x.map(|x| x.integers.as_ptr());
-    // SAFETY: every index stays below the lengths that `run` looked at; the machine has AVX2 and FMA.
+fn integers<const VNNI: bool>(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRIPE]) {
+    let mut totals = [load(&sums[0]), load(&sums[1]), load(&sums[2]), load(&sums[3])];
+    let units = panel.integers.chunks_exact(panel.unit / 2).zip(&panel.scales);
+    let units = units.zip(x.integers.chunks_exact(panel.unit / 2).zip(x.scales));
+    // SAFETY: all reads are within the arrays they name; the machine has what is asked for, or nobody calls this.
     unsafe {
-        let mut totals = sums.map(|sums| load(&sums));
-        for unit in 0..panel.depth / panel.unit {
-            let mut products = [[_mm256_setzero_si256(); N]; ROWS];
-            for pair in unit * pairs_of_unit..(unit + 1) * pairs_of_unit {
-                let weights: [__m256i; N] = std::array::from_fn(|n| {
-                    _mm256_loadu_si256(weights.add(pair).cast::<__m256i>().add(n))
-                });
-                for (products, pairs) in products.iter_mut().zip(&pairs) {
-                    let x = _mm256_set1_epi32(pairs.add(pair).cast::<i32>().read_unaligned());
+        for ((weights, scales), (x, x_scales)) in units {
+            let mut products = [[_mm256_setzero_si256(); N]; STRIPE];
+            for (weights, x) in weights.iter().zip(x) {
+                let weights = weights.0.as_ptr().cast::<__m256i>();
+                let weights = [_mm256_load_si256(weights), _mm256_load_si256(weights.add(1))];
+                for (products, x) in products.iter_mut().zip(x) {
+                    let x = _mm256_set1_epi32(x.as_ptr().cast::<i32>().read_unaligned());
                     for (product, weights) in products.iter_mut().zip(weights) {
                         *product = match VNNI {
                             true => _mm256_dpwssd_epi32(*product, weights, x),
@@ -87,46 +55,17 @@ fn integers<const VNNI: bool, const ROWS: usize>(
                     }
                 }
             }
-            let scales = load(panel.scales.get_unchecked(unit));
-            for ((totals, products), x) in totals.iter_mut().zip(products).zip(x) {
-                let scale = _mm256_set1_ps(x.factors.get_unchecked(unit)[0]);
-                for n in 0..N {
-                    let product = _mm256_cvtepi32_ps(products[n]);
-                    totals[n] =
-                        _mm256_fmadd_ps(product, _mm256_mul_ps(scales[n], scale), totals[n]);
+            let scales = load(&scales.0);
+            for ((totals, products), x_scale) in totals.iter_mut().zip(products).zip(x_scales) {
+                let x_scale = _mm256_set1_ps(*x_scale);
+                for ((total, product), scale) in totals.iter_mut().zip(products).zip(scales) {
+                    let scale = _mm256_mul_ps(scale, x_scale);
+                    *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(product), scale, *total);
                 }
             }
         }
-        for (group, minima) in panel.minima.iter().enumerate() {
-            let minima = load(minima);
-            for (totals, x) in totals.iter_mut().zip(x) {
-                let sum = _mm256_set1_ps(*x.sums.get_unchecked(group));
-                for n in 0..N {
-                    totals[n] = _mm256_fmadd_ps(minima[n], sum, totals[n]);
-                }
-            }
-        }
-        for (sums, totals) in sums.iter_mut().zip(totals) {
-            store(totals, sums);
-        }
-    }
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn floats<const ROWS: usize>(
-    panel: &Panel,
-    x: &[Stretch<'_>; ROWS],
-    sums: &mut [[f32; PANEL]; ROWS],
-) {
-    let mut totals = sums.map(|sums| load(&sums));
-    for (i, weights) in panel.floats.iter().enumerate().take(panel.depth) {
-        let weights = load(weights);
-        for (totals, x) in totals.iter_mut().zip(x) {
-            // SAFETY: `i` is below `depth`, and `run` has looked at the length.
-            let x = _mm256_set1_ps(unsafe { *x.floats.get_unchecked(i) });
-            for n in 0..N {
-                totals[n] = _mm256_fmadd_ps(weights[n], x, totals[n]);
-            }
+        for (minima, x) in panel.minima.iter().zip(x.sums) {
+            add_products(&minima.0, x, &mut totals);
         }
     }
     for (sums, totals) in sums.iter_mut().zip(totals) {
@@ -134,10 +73,32 @@ fn floats<const ROWS: usize>(
     }
 }
 
+#[target_feature(enable = "avx2,fma")]
+fn floats(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRIPE]) {
+    let mut totals = [load(&sums[0]), load(&sums[1]), load(&sums[2]), load(&sums[3])];
+    for (weights, x) in panel.floats.iter().zip(x.floats) {
+        add_products(&weights.0, x, &mut totals);
+    }
+    for (sums, totals) in sums.iter_mut().zip(totals) {
+        store(totals, sums);
+    }
+}
+
+#[inline(always)]
+fn add_products(weights: &[f32; PANEL], x: &[f32; STRIPE], totals: &mut [[__m256; N]; STRIPE]) {
+    let weights = load(weights);
+    for (totals, x) in totals.iter_mut().zip(x) {
+        for (total, weights) in totals.iter_mut().zip(weights) {
+            // SAFETY: the machine has FMA, or nobody calls this.
+            *total = unsafe { _mm256_fmadd_ps(weights, _mm256_set1_ps(*x), *total) };
+        }
+    }
+}
+
 #[inline(always)]
 fn load(values: &[f32; PANEL]) -> [__m256; N] {
     // SAFETY: all of the array is read; the machine has AVX, or nobody calls this.
-    std::array::from_fn(|n| unsafe { _mm256_loadu_ps(values.as_ptr().add(n * 8)) })
+    unsafe { [_mm256_loadu_ps(values.as_ptr()), _mm256_loadu_ps(values.as_ptr().add(8))] }
 }
 
 #[inline(always)]

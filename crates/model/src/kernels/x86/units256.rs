@@ -52,6 +52,26 @@ fn bits<const SHIFT: i32>(bytes: __m256i, mask: i8) -> __m256i {
     unsafe { _mm256_and_si256(_mm256_srli_epi16::<SHIFT>(bytes), _mm256_set1_epi8(mask)) }
 }
 
+/// Four low bits and the bits above them.
+#[inline(always)]
+fn joined_bits(low: __m256i, high: __m256i) -> __m256i {
+    // SAFETY: as above.
+    unsafe { _mm256_or_si256(low, _mm256_slli_epi16::<4>(high)) }
+}
+
+#[inline(always)]
+fn wide(scale: u8) -> __m256i {
+    // SAFETY: as above.
+    unsafe { _mm256_set1_epi16(scale.into()) }
+}
+
+/// A scale for each half.
+#[inline(always)]
+fn two_scales(low: i8, high: i8) -> __m256i {
+    // SAFETY: as above.
+    unsafe { joined(_mm_set1_epi16(low.into()), _mm_set1_epi16(high.into())) }
+}
+
 /// What Q4_K and Q5_K share.
 #[inline(always)]
 // SAFETY: for callers: see [`Unit::load`].
@@ -62,7 +82,16 @@ unsafe fn with_minima(block: *const u8, integers: [__m256i; GROUPS]) -> Parts {
         let minima = _mm_cvtepu8_epi16(_mm_cvtsi64_si128(i64::from_le_bytes(minima)));
         Parts {
             integers,
-            scales: scales.map(|scale| _mm256_set1_epi16(scale.into())),
+            scales: [
+                wide(scales[0]),
+                wide(scales[1]),
+                wide(scales[2]),
+                wide(scales[3]),
+                wide(scales[4]),
+                wide(scales[5]),
+                wide(scales[6]),
+                wide(scales[7]),
+            ],
             // Two sums of 16 for each of eight minima.
             minima: joined(_mm_unpacklo_epi16(minima, minima), _mm_unpackhi_epi16(minima, minima)),
             scale: half_float(block),
@@ -81,11 +110,22 @@ impl Unit for Q4K {
     unsafe fn load(block: *const u8) -> Parts {
         // SAFETY: as the caller says.
         unsafe {
-            let packed = [16, 48, 80, 112].map(|at| bytes(block.add(at)));
-            let integers = std::array::from_fn(|group| match group % 2 {
-                0 => bits::<0>(packed[group / 2], 15),
-                _ => bits::<4>(packed[group / 2], 15),
-            });
+            let packed = [
+                bytes(block.add(16)),
+                bytes(block.add(48)),
+                bytes(block.add(80)),
+                bytes(block.add(112)),
+            ];
+            let integers = [
+                bits::<0>(packed[0], 15),
+                bits::<4>(packed[0], 15),
+                bits::<0>(packed[1], 15),
+                bits::<4>(packed[1], 15),
+                bits::<0>(packed[2], 15),
+                bits::<4>(packed[2], 15),
+                bits::<0>(packed[3], 15),
+                bits::<4>(packed[3], 15),
+            ];
             with_minima(block, integers)
         }
     }
@@ -102,25 +142,22 @@ impl Unit for Q5K {
         // SAFETY: as the caller says.
         unsafe {
             let high = bytes(block.add(16));
-            let packed = [48, 80, 112, 144].map(|at| bytes(block.add(at)));
-            let sixteen = |own: __m256i| _mm256_slli_epi16::<4>(own);
-            let fifth = [
-                sixteen(bits::<0>(high, 1)),
-                sixteen(bits::<1>(high, 1)),
-                sixteen(bits::<2>(high, 1)),
-                sixteen(bits::<3>(high, 1)),
-                sixteen(bits::<4>(high, 1)),
-                sixteen(bits::<5>(high, 1)),
-                sixteen(bits::<6>(high, 1)),
-                sixteen(bits::<7>(high, 1)),
+            let packed = [
+                bytes(block.add(48)),
+                bytes(block.add(80)),
+                bytes(block.add(112)),
+                bytes(block.add(144)),
             ];
-            let integers = std::array::from_fn(|group| {
-                let four = match group % 2 {
-                    0 => bits::<0>(packed[group / 2], 15),
-                    _ => bits::<4>(packed[group / 2], 15),
-                };
-                _mm256_or_si256(four, fifth[group])
-            });
+            let integers = [
+                joined_bits(bits::<0>(packed[0], 15), bits::<0>(high, 1)),
+                joined_bits(bits::<4>(packed[0], 15), bits::<1>(high, 1)),
+                joined_bits(bits::<0>(packed[1], 15), bits::<2>(high, 1)),
+                joined_bits(bits::<4>(packed[1], 15), bits::<3>(high, 1)),
+                joined_bits(bits::<0>(packed[2], 15), bits::<4>(high, 1)),
+                joined_bits(bits::<4>(packed[2], 15), bits::<5>(high, 1)),
+                joined_bits(bits::<0>(packed[3], 15), bits::<6>(high, 1)),
+                joined_bits(bits::<4>(packed[3], 15), bits::<7>(high, 1)),
+            ];
             with_minima(block, integers)
         }
     }
@@ -136,23 +173,31 @@ impl Unit for Q6K {
     unsafe fn load(block: *const u8) -> Parts {
         // SAFETY: as the caller says.
         unsafe {
-            let side = |side: usize| {
-                let low = [bytes(block.add(64 * side)), bytes(block.add(64 * side + 32))];
-                let high = bytes(block.add(128 + 32 * side));
-                let join = |four, two| _mm256_or_si256(four, _mm256_slli_epi16::<4>(two));
-                [
-                    join(bits::<0>(low[0], 15), bits::<0>(high, 3)),
-                    join(bits::<0>(low[1], 15), bits::<2>(high, 3)),
-                    join(bits::<4>(low[0], 15), bits::<4>(high, 3)),
-                    join(bits::<4>(low[1], 15), bits::<6>(high, 3)),
-                ]
-            };
-            let sides = [side(0), side(1)];
+            let low =
+                [bytes(block), bytes(block.add(32)), bytes(block.add(64)), bytes(block.add(96))];
+            let high = [bytes(block.add(128)), bytes(block.add(160))];
             let scales: [i8; 16] = block.add(192).cast::<[i8; 16]>().read_unaligned();
-            let wide = |at: usize| _mm_set1_epi16(scales[at].into());
             Parts {
-                integers: std::array::from_fn(|group| sides[group / 4][group % 4]),
-                scales: std::array::from_fn(|group| joined(wide(2 * group), wide(2 * group + 1))),
+                integers: [
+                    joined_bits(bits::<0>(low[0], 15), bits::<0>(high[0], 3)),
+                    joined_bits(bits::<0>(low[1], 15), bits::<2>(high[0], 3)),
+                    joined_bits(bits::<4>(low[0], 15), bits::<4>(high[0], 3)),
+                    joined_bits(bits::<4>(low[1], 15), bits::<6>(high[0], 3)),
+                    joined_bits(bits::<0>(low[2], 15), bits::<0>(high[1], 3)),
+                    joined_bits(bits::<0>(low[3], 15), bits::<2>(high[1], 3)),
+                    joined_bits(bits::<4>(low[2], 15), bits::<4>(high[1], 3)),
+                    joined_bits(bits::<4>(low[3], 15), bits::<6>(high[1], 3)),
+                ],
+                scales: [
+                    two_scales(scales[0], scales[1]),
+                    two_scales(scales[2], scales[3]),
+                    two_scales(scales[4], scales[5]),
+                    two_scales(scales[6], scales[7]),
+                    two_scales(scales[8], scales[9]),
+                    two_scales(scales[10], scales[11]),
+                    two_scales(scales[12], scales[13]),
+                    two_scales(scales[14], scales[15]),
+                ],
                 // The integers are too large by 32.
                 minima: _mm256_cvtepi8_epi16(_mm_loadu_si128(block.add(192).cast())),
                 scale: half_float(block.add(208)),

@@ -1,0 +1,120 @@
+//! All layers: in single precision on plain memory, or in tensors of double precision as the reference.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::layer::{self, Part, Pass, Rows};
+use crate::single::{self, Room};
+use crate::vector::RmsNorm;
+use crate::{Error, Weights};
+
+#[derive(Debug)]
+pub(crate) enum Stack {
+    Reference(Vec<layer::Layer>),
+    Single(Box<Single>),
+}
+
+/// In single precision.
+#[derive(Debug)]
+pub(crate) struct Single {
+    pub(crate) layers: Vec<single::Layer>,
+    /// The norm of the whole model.
+    pub(crate) norm: RmsNorm,
+    room: Mutex<Room>,
+}
+
+impl Single {
+    /// The memory of the layers; what a panic left there is overwritten.
+    pub(crate) fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stack {
+    /// `progress` hears of each layer before it is loaded.
+    pub(crate) fn load(
+        weights: &Weights,
+        config: &Config,
+        dtype: DType,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self, Error> {
+        let layers = (0..config.n_layers).inspect(|layer_idx| progress(*layer_idx));
+        Ok(match dtype {
+            DType::F64 => Self::Reference(
+                layers
+                    .map(|idx| layer::Layer::load(weights, idx, config, dtype))
+                    .collect::<Result<_, _>>()?,
+            ),
+            _ => Self::Single(Box::new(Single {
+                layers: layers
+                    .map(|idx| single::Layer::load(weights, idx, config))
+                    .collect::<Result<_, _>>()?,
+                norm: RmsNorm::load(
+                    weights,
+                    "model.norm.weight",
+                    config.hidden_size,
+                    config.rms_norm_eps,
+                )?,
+                room: Mutex::new(Room::new(config)),
+            })),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Reference(layers) => layers.len(),
+            Self::Single(single) => single.layers.len(),
+        }
+    }
+
+    /// Residual stream [rows, hidden] of `parts` through the first `n_layers` layers, whose K/V and the next layer's are
+    /// written.
+    pub(crate) fn run(
+        &self,
+        input: Tensor,
+        parts: Vec<Part>,
+        n_layers: usize,
+        config: &Config,
+        cache: &mut Cache,
+    ) -> Result<Tensor, Error> {
+        match self {
+            Self::Reference(layers) => {
+                let pass = Pass::new(Rows { parts }, config, input.dtype())?;
+                let mut states = input;
+                for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
+                    states = layer.forward(&states, &pass, layer_idx, config, cache)?;
+                }
+                if let Some(layer) = layers.get(n_layers) {
+                    layer.project(&states, &pass, n_layers, config, cache)?;
+                }
+                Ok(states)
+            }
+            Self::Single(single) => {
+                let mut room = single.room();
+                let shape = input.dims2()?;
+                room.set_rows(parts.into_iter(), config);
+                room.states = input.flatten_all()?.to_vec1()?;
+                run_single(&single.layers, n_layers, &mut room, cache);
+                Ok(Tensor::from_slice(&room.states, shape, &Device::Cpu)?)
+            }
+        }
+    }
+}
+
+/// The rows of `room` through the first `n_layers` of `layers`, as [`Stack::run`] does it.
+pub(crate) fn run_single(
+    layers: &[single::Layer],
+    n_layers: usize,
+    room: &mut Room,
+    cache: &mut Cache,
+) {
+    for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
+        layer.forward(layer_idx, room, cache);
+    }
+    if let Some(layer) = layers.get(n_layers) {
+        layer.project(n_layers, room, cache);
+    }
+}
