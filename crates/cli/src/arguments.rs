@@ -295,6 +295,13 @@ pub(crate) struct Eval {
     /// Ask as an editor does while the user types, or as the user does by hand
     #[arg(long, value_enum, default_value_t = Ask::Automatic)]
     pub(crate) trigger: Ask,
+    /// Whether text from elsewhere in the repository goes into the prompt
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) context: Switch,
+    /// Which text from elsewhere: all, none, or kinds with commas between them, as for `dacapo complete`; given more than
+    /// once, each is a run of its own, they take turns at every hole, and later ones are compared with the first
+    #[arg(long, value_name = "NAMES", value_parser = sources, conflicts_with = "context")]
+    pub(crate) sources: Vec<Sources>,
     /// Most tokens of an answer
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
@@ -304,6 +311,12 @@ pub(crate) struct Eval {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -425,6 +438,10 @@ mod tests {
         );
         check_refused(&["dacapo", "complete", "src/main.rs"], "FILE:LINE:COL");
         check_refused(&["dacapo", "eval"], "--holes");
+        check_refused(
+            &["dacapo", "eval", "--holes", "a", "--context", "on", "--sources", "all"],
+            "cannot be used with",
+        );
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--kinds", "x"], "whole-line");
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--languages", "x"], "python");
         check_refused(&["dacapo", "complete", "a:1:1", "--layout", "x"], "suffix-first");

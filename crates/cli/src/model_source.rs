@@ -145,11 +145,21 @@ impl ModelSource {
     }
 
     pub(crate) fn assistant_with(&self, assist_config: assist::Config) -> Result<Assistant> {
+        let assistants = self.assistants_with(&[assist_config])?;
+        assistants.into_iter().next().context("there is an assistant for each configuration")
+    }
+
+    /// Assistants over one engine, one for each configuration.
+    pub(crate) fn assistants_with(&self, configs: &[assist::Config]) -> Result<Vec<Assistant>> {
         let tokenizer = self.tokenizer().with_context(|| format!("no tokenizer for {self}"))?;
+        let tokenizer = Arc::new(tokenizer);
         let config = self.config()?;
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
         let engine = self.engine(LoadOptions::default())?;
-        Ok(Assistant::new(engine, Arc::new(tokenizer), stop_tokens, assist_config))
+        let assistant = |config: &assist::Config| {
+            Assistant::new(engine.clone(), Arc::clone(&tokenizer), stop_tokens.clone(), *config)
+        };
+        Ok(configs.iter().map(assistant).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which places text from elsewhere may come from.
 
+use std::fmt;
+
 use crate::piece::PieceKind;
 
 /// A set of kinds of snippets.
@@ -47,6 +49,19 @@ impl Sources {
     }
 }
 
+/// As [`Sources::from_names`] reads it.
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> =
+            KINDS.into_iter().filter(|kind| self.contain(*kind)).map(PieceKind::name).collect();
+        match names.len() {
+            0 => f.write_str("none"),
+            n if n == KINDS.len() => f.write_str("all"),
+            _ => f.write_str(&names.join(",")),
+        }
+    }
+}
+
 impl Default for Sources {
     fn default() -> Self {
         Self::ALL
@@ -63,6 +78,9 @@ mod tests {
         let contained = KINDS.into_iter().filter(|kind| parsed.contain(*kind));
         assert_eq!(contained.collect::<Vec<_>>(), [PieceKind::Definition, PieceKind::Similar]);
         assert_eq!(Sources::from_names("none"), Ok(Sources::NONE));
+        for names in ["none", "all", "definition,similar"] {
+            assert_eq!(Sources::from_names(names).unwrap().to_string(), names);
+        }
         assert_eq!(Sources::from_names("all"), Ok(Sources::ALL));
         assert_eq!(Sources::from_names("similar,prefix"), Err("prefix".to_owned()));
     }

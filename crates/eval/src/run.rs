@@ -45,10 +45,17 @@ pub fn run(
         // A name of its own keeps what was remembered of one hole out of the next.
         let id = DocumentId(format!("{idx}:{}", hole.id).into());
         let workspace = open(hole, &id);
-        for (assistant, answers) in assistants.iter().zip(&mut answers) {
+        let snapshot = workspace.snapshot();
+        // Whoever comes second finds what both prompts begin with computed, so each comes first in turn.
+        let turns = assistants.len();
+        for turn in (0..turns).map(|turn| (turn + idx) % turns) {
+            let (Some(assistant), Some(answers)) = (assistants.get(turn), answers.get_mut(turn))
+            else {
+                continue;
+            };
             let started = Instant::now();
             let completion = assistant.complete(
-                &workspace.snapshot(),
+                &snapshot,
                 &id,
                 hole.prompt.len(),
                 trigger,

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use assist::Trigger;
-use eval::{Answer, Estimate, Hole, Report, Summary};
+use assist::{Sources, Trigger};
+use eval::{Answer, Difference, Estimate, Hole, Report, Summary};
 use serde::Serialize;
 
-use crate::arguments::{Ask, Eval};
+use crate::arguments::{Ask, Eval, Switch};
 use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
 use crate::progress::Bar;
 use crate::terminal::{milliseconds, print_json};
@@ -25,12 +25,18 @@ struct EvalReport {
 
 #[derive(Serialize)]
 struct Run {
+    /// Which text from elsewhere went into the prompts.
+    sources: String,
     #[serde(flatten)]
     report: Report,
+    /// What it gains over the first run; absent from the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain: Option<Difference>,
 }
 
 #[derive(Serialize)]
 struct AnswerReport<'a> {
+    sources: &'a str,
     id: &'a str,
     language: &'static str,
     kind: &'static str,
@@ -54,7 +60,15 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     let path = arguments.holes.as_deref().unwrap_or(Path::new(""));
     let holes = eval::read(path, arguments.limit.unwrap_or(usize::MAX))?;
     let source = ModelSource::find(&arguments.model.model)?;
-    let assistants = [source.assistant(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?];
+    let all_sources = match (arguments.sources.as_slice(), arguments.context) {
+        ([], Switch::On) => vec![Sources::ALL],
+        ([], Switch::Off) => vec![Sources::NONE],
+        (sources, _) => sources.to_vec(),
+    };
+    let config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
+    let configs: Vec<_> =
+        all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
+    let assistants = source.assistants_with(&configs)?;
     let (trigger, trigger_name) = match arguments.trigger {
         Ask::Automatic => (Trigger::Automatic, "automatic"),
         Ask::Invoked => (Trigger::Invoked, "invoked"),
@@ -62,10 +76,16 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     let mut bar = Bar::new(holes.len(), "holes");
     let answers = eval::run(&holes, &assistants, trigger, &mut |n_done| bar.show(n_done));
     drop(bar);
+    let names: Vec<String> = all_sources.iter().map(|sources| sources.to_string()).collect();
     if let Some(path) = &arguments.answers {
-        write_answers(path, &holes, &answers)?;
+        write_answers(path, &holes, &names, &answers)?;
     }
-    let runs = answers.iter().map(|answers| Run { report: eval::report(&holes, answers) });
+    let first = answers.first().map_or(&[][..], Vec::as_slice);
+    let runs = names.into_iter().zip(&answers).enumerate().map(|(idx, (sources, answers))| Run {
+        sources,
+        report: eval::report(&holes, answers),
+        gain: (idx != 0).then(|| eval::difference(first, answers)),
+    });
     let report =
         EvalReport { model: source.to_string(), trigger: trigger_name, runs: runs.collect() };
     if arguments.json {
@@ -74,25 +94,35 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     }
     let mut stdout = std::io::stdout().lock();
     for run in &report.runs {
-        write!(stdout, "{}", tables(&run.report))?;
+        writeln!(stdout, "Text from elsewhere: {}", run.sources)?;
+        writeln!(stdout, "{}", tables(&run.report))?;
+        if let Some(gain) = &run.gain {
+            writeln!(stdout, "{}", gains(gain))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_answers(path: &Path, holes: &[Hole], runs: &[Vec<Answer>]) -> Result<()> {
+fn write_answers(
+    path: &Path,
+    holes: &[Hole],
+    names: &[String],
+    runs: &[Vec<Answer>],
+) -> Result<()> {
     let cannot_write = || format!("cannot write {}", path.display());
     let mut out = BufWriter::new(File::create(path).with_context(cannot_write)?);
-    for answers in runs {
+    for (sources, answers) in names.iter().zip(runs) {
         for (hole, answer) in holes.iter().zip(answers) {
-            serde_json::to_writer(&mut out, &answer_report(hole, answer))?;
+            serde_json::to_writer(&mut out, &answer_report(sources, hole, answer))?;
             writeln!(out).with_context(cannot_write)?;
         }
     }
     out.flush().with_context(cannot_write)
 }
 
-fn answer_report<'a>(hole: &'a Hole, answer: &'a Answer) -> AnswerReport<'a> {
+fn answer_report<'a>(sources: &'a str, hole: &'a Hole, answer: &'a Answer) -> AnswerReport<'a> {
     AnswerReport {
+        sources,
         id: &hole.id,
         language: hole.language.name(),
         kind: hole.kind.name(),
@@ -152,6 +182,29 @@ fn tables(report: &Report) -> String {
         text.push_str(&format!("Nothing shown: {}\n", counts(&report.reasons)));
     }
     text
+}
+
+fn gains(gain: &Difference) -> String {
+    let plain = |estimate: Option<Estimate>| match estimate {
+        Some(Estimate { mean, low, high, .. }) => format!("{mean:+.1} [{low:+.1}, {high:+.1}]"),
+        None => "-".to_owned(),
+    };
+    let scaled = |estimate: Option<Estimate>| {
+        plain(estimate.map(|it| Estimate {
+            mean: 100.0 * it.mean,
+            low: 100.0 * it.low,
+            high: 100.0 * it.high,
+            n: it.n,
+        }))
+    };
+    format!(
+        "Against the first run, hole by hole: exact match {} points, edit similarity {}, names {}, tokens of the prompt {}, milliseconds {}\n",
+        scaled(gain.exact_match),
+        scaled(gain.edit_similarity),
+        scaled(gain.identifier_f1),
+        plain(gain.prompt_tokens),
+        plain(gain.latency_ms),
+    )
 }
 
 fn row(name: &str, summary: &Summary) -> String {
