@@ -7,7 +7,7 @@ use assist::Assistant;
 use engine::{Generation, Handle, Request, Sampling};
 use model::{LoadOptions, Plt};
 use serde_json::json;
-use server::{Ended, Options};
+use server::{Ended, Host, Options};
 use test_support::checkpoint::{END_OF_TEXT, TinyModel};
 use test_support::client::{Builder, Client};
 use test_support::fixture::{self, Fixture, Units};
@@ -152,7 +152,7 @@ pub(crate) fn spawn(
     let (client_writes, server_reads) = tokio::io::duplex(PIPE);
     let (server_writes, client_reads) = tokio::io::duplex(PIPE);
     let server = tokio::spawn(async move {
-        server::serve(server_reads, server_writes, assistant, options)
+        server::serve(server_reads, server_writes, Arc::new(Host::new(assistant)), options)
             .await
             .expect("a session thread")
     });

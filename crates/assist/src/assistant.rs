@@ -23,6 +23,20 @@ impl Assistant {
         Self { engine, completer: Arc::new(Completer::new(source, tokenizer, eos, config)) }
     }
 
+    /// The same engine and tokenizer under other limits, and without memory of earlier suggestions.
+    #[must_use]
+    pub fn with_config(&self, config: Config) -> Self {
+        let source = Box::new(self.engine.clone());
+        Self {
+            engine: self.engine.clone(),
+            completer: Arc::new(self.completer.with_config(source, config)),
+        }
+    }
+
+    pub fn config(&self) -> &Config {
+        self.completer.config()
+    }
+
     pub fn engine(&self) -> &Handle {
         &self.engine
     }

@@ -65,6 +65,21 @@ impl Completer {
         }
     }
 
+    pub(crate) fn with_config(&self, source: Box<dyn Generate>, config: Config) -> Self {
+        Self {
+            source,
+            tokenizer: Arc::clone(&self.tokenizer),
+            stop_tokens: self.stop_tokens.clone(),
+            control_tokens: self.control_tokens.clone(),
+            config,
+            memo: Memo::default(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn complete(
         &self,
         snapshot: &Snapshot,

@@ -67,7 +67,7 @@ pub struct Several {
 
 impl Completion {
     /// No suggestion, and the model was not asked.
-    pub(crate) fn refused(reason: Reason) -> Self {
+    pub fn refused(reason: Reason) -> Self {
         Self {
             suggestion: Err(reason),
             raw: String::new(),

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Serve an editor over stdin and stdout (Language Server Protocol)
     Lsp(Lsp),
+    /// The process that serves every editor of a user
+    #[cfg(unix)]
+    Daemon(Daemon),
     /// Complete the code at a place in a file
     Complete(Complete),
     /// Continue a text, or a list of token ids
@@ -45,9 +48,36 @@ pub(crate) struct Lsp {
     /// The model to use, whatever the configuration says
     #[arg(long, value_name = "M", env = "DACAPO_MODEL")]
     pub(crate) model: Option<String>,
-    /// Run everything in this process (this build knows no other way)
-    #[arg(long)]
+    /// Serve the editor in this process, without the daemon (on Windows there is no other way)
+    #[arg(long, env = "DACAPO_STANDALONE")]
     pub(crate) standalone: bool,
+}
+
+#[cfg(unix)]
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    #[command(subcommand)]
+    pub(crate) verb: DaemonVerb,
+}
+
+#[cfg(unix)]
+#[derive(Debug, Subcommand)]
+pub(crate) enum DaemonVerb {
+    /// Who is connected, what is loaded, how long answers take
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the daemon and with it every session
+    Stop {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Be the daemon; `dacapo lsp` starts it when there is none
+    #[command(hide = true)]
+    Run,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,8 @@
 
 pub(crate) mod complete;
 pub(crate) mod cut;
+#[cfg(unix)]
+pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod generate;

@@ -18,6 +18,7 @@ mod progress;
 
 mod commands;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,10 +34,13 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     std::panic::set_hook(Box::new(report_panic));
     let result = match arguments.verb {
         Verb::Lsp(arguments) => commands::lsp::run(&arguments),
+        #[cfg(unix)]
+        Verb::Daemon(arguments) => commands::daemon::run(&arguments),
         Verb::Complete(arguments) => commands::complete::run(&arguments),
         Verb::Generate(arguments) => commands::generate::run(&arguments),
         Verb::Model(arguments) => commands::model::run(&arguments),

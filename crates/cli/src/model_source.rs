@@ -163,6 +163,17 @@ impl ModelSource {
     }
 }
 
+/// Models by the names that [`ModelSource::find`] knows.
+#[derive(Debug)]
+pub(crate) struct ModelDirectory;
+
+impl server::Models for ModelDirectory {
+    fn open(&self, name: &str) -> Result<Assistant, String> {
+        let open = || ModelSource::find(name)?.assistant(DEFAULT_MAX_TOKENS);
+        open().map_err(|error| format!("{error:#}"))
+    }
+}
+
 impl std::fmt::Display for ModelSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -12,8 +12,9 @@ pub(crate) mod initialized;
 pub(crate) mod inline_completion;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
-use assist::{CancelFlag, Reason, Trigger};
+use assist::{CancelFlag, Completion, Reason, Trigger};
 use tower_lsp_server::ls_types::TextDocumentPositionParams;
 use workspace::Document;
 
@@ -38,20 +39,28 @@ fn start(
         return refuse(session, waiting, why);
     }
     let caret = document.buffer.offset(from::position(at.position), session.client.encoding);
-    let running = Running { document, caret, cancel: cancel.clone(), waiting, stale: false };
+    let running = Running {
+        document,
+        caret,
+        asked_at: Instant::now(),
+        cancel: cancel.clone(),
+        waiting,
+        stale: false,
+    };
     let (number, replaced) = session.running.insert(running);
     if let Some(replaced) = replaced {
         replaced.waiting.decline("superseded", "a newer request for the same document came".into());
     }
 
     session.load_requested = true;
-    let assistant = session.assistant.clone();
+    let model = session.model.clone();
     let snapshot = session.workspace.snapshot();
     let events = session.events.clone();
     session.runtime.spawn_blocking(move || {
         // A panic costs this one answer; the hook has reported it already.
-        let completion = catch_unwind(AssertUnwindSafe(|| {
-            assistant.complete(&snapshot, &id, caret, trigger, &cancel)
+        let completion = catch_unwind(AssertUnwindSafe(|| match model.for_request(trigger) {
+            Ok(assistant) => assistant.complete(&snapshot, &id, caret, trigger, &cancel),
+            Err(reason) => Completion::refused(reason),
         }))
         .ok();
         // The loop is gone when the client is.
@@ -104,6 +113,7 @@ pub(crate) fn finish(
             .decline("internal-error", "an internal error; the log has more".into());
     };
     log(&running, &completion);
+    session.counted.answered(running.asked_at.elapsed());
     session.last_reason = match &completion.suggestion {
         Ok(_) | Err(Reason::Loading | Reason::Cancelled) => None,
         Err(reason) => Some(NoAnswer::from(reason)),

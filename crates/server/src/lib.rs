@@ -4,10 +4,15 @@
 
 mod adapter;
 pub mod config;
+#[cfg(unix)]
+pub mod daemon;
 mod event;
+mod figures;
 mod frame;
 mod handlers;
+mod host;
 mod main_loop;
+mod models;
 mod proto;
 mod replacement;
 mod running;
@@ -17,10 +22,9 @@ mod status;
 mod transport;
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use assist::Assistant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
 use tower_lsp_server::LspService;
@@ -29,6 +33,10 @@ use crate::adapter::Adapter;
 use crate::config::{Layer, Source};
 use crate::proto::ext;
 use crate::session::Session;
+
+pub use crate::figures::{LatencyReport, SessionReport};
+pub use crate::host::Host;
+pub use crate::models::Models;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -85,7 +93,7 @@ impl Ended {
 pub async fn serve<I, O>(
     input: I,
     output: O,
-    assistant: Assistant,
+    host: Arc<Host>,
     options: Options,
 ) -> Result<Ended, Error>
 where
@@ -94,13 +102,8 @@ where
 {
     let (outgoing, messages) = futures::channel::mpsc::unbounded();
     let (events, receiver) = mpsc::channel();
-    let session = Session::new(
-        assistant,
-        options,
-        events.clone(),
-        outgoing.clone(),
-        runtime::Handle::current(),
-    );
+    let session =
+        Session::new(&host, options, events.clone(), outgoing.clone(), runtime::Handle::current());
     thread::Builder::new()
         .name("dacapo-session".into())
         .spawn(move || main_loop::run(session, &receiver))?;

@@ -25,6 +25,7 @@ pub(crate) fn run(mut session: Session, events: &Receiver<Event>) {
         }
         let changed_document = event.changed_document();
         let handled = catch_unwind(AssertUnwindSafe(|| handle(&mut session, event)));
+        session.counted.set_sizes(session.language_ids.len(), session.running.len());
         if handled.is_err() {
             tracing::error!("a handler panicked; the session goes on");
             // A half-applied change would make every later answer wrong; a document that is not open makes them empty.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use assist::CancelFlag;
 use tokio::sync::oneshot;
@@ -32,6 +33,7 @@ pub(crate) struct Running {
     pub(crate) document: Arc<Document>,
     /// Byte offset of the caret in it.
     pub(crate) caret: usize,
+    pub(crate) asked_at: Instant,
     pub(crate) cancel: CancelFlag,
     pub(crate) waiting: Waiting,
     /// The document was changed, closed or opened anew since; written by [`Table::mark_stale`].
@@ -48,6 +50,10 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn is_empty(&self) -> bool {
         self.by_number.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_number.len()
     }
 
     /// Adds a request; gives its number and the request it replaces, whose flag is raised.

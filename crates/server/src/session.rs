@@ -1,9 +1,10 @@
 //! The state of one client's session. The main loop owns it and is its only writer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use assist::{Assistant, Reason};
+use assist::Reason;
 use futures::channel::mpsc::UnboundedSender;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,12 +13,15 @@ use tokio::runtime;
 use tower_lsp_server::jsonrpc;
 use workspace::{DocumentId, Workspace};
 
-use crate::Options;
+use crate::config::Config;
 use crate::event::Event;
+use crate::figures::Counted;
+use crate::models::{Limits, SessionModel};
 use crate::proto::ext;
 use crate::proto::from::ClientFacts;
 use crate::running::Table;
 use crate::settings::Settings;
+use crate::{Host, Options};
 
 /// A message to the client.
 #[derive(Debug)]
@@ -48,7 +52,9 @@ impl From<&Reason> for NoAnswer {
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) assistant: Assistant,
+    pub(crate) model: SessionModel,
+    pub(crate) host: Arc<Host>,
+    pub(crate) counted: Counted,
     pub(crate) settings: Settings,
     pub(crate) workspace: Workspace,
     /// Written by `initialize`.
@@ -72,15 +78,18 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        assistant: Assistant,
+        host: &Arc<Host>,
         options: Options,
         events: Sender<Event>,
         outgoing: UnboundedSender<Message>,
         runtime: runtime::Handle,
     ) -> Self {
+        let settings = Settings::new(options);
         Self {
-            assistant,
-            settings: Settings::new(options),
+            model: model(host, settings.session()),
+            host: Arc::clone(host),
+            counted: host.figures.count(),
+            settings,
             workspace: Workspace::new(Vec::new()),
             client: ClientFacts {
                 encoding: Encoding::Utf16,
@@ -102,10 +111,40 @@ impl Session {
         }
     }
 
+    /// Takes the model and the limits that the settings name; what is the same stays, with its memory of suggestions.
+    pub(crate) fn choose_model(&mut self) {
+        let config = self.settings.session();
+        if !self.model.is(&config.model.name, limits(config)) {
+            self.model = model(&self.host, config);
+            self.load_requested = false;
+        }
+    }
+
+    /// Has the weights read; returns at once.
+    pub(crate) fn preload(&mut self) {
+        if self.load_requested {
+            return;
+        }
+        self.load_requested = true;
+        let model = self.model.clone();
+        self.runtime.spawn_blocking(move || model.preload());
+    }
+
     /// Sends a notification; a client that has gone away does not mind.
     pub(crate) fn notify(&self, method: &'static str, params: impl Serialize) {
         let params = serde_json::to_value(params).unwrap_or(Value::Null);
         let notification = jsonrpc::Request::build(method).params(params).finish();
         let _ = self.outgoing.unbounded_send(Message::Request(notification));
+    }
+}
+
+fn model(host: &Host, config: &Config) -> SessionModel {
+    SessionModel::new(Arc::clone(&host.pool), config.model.name.clone(), limits(config))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        max_tokens: config.completion.max_tokens as usize,
+        n_prompt: config.completion.max_prompt_tokens as usize,
     }
 }

@@ -9,10 +9,7 @@ use crate::session::Session;
 pub(crate) fn is_settled(session: &Session) -> bool {
     session.shown_status.is_none()
         || !session.load_requested
-        || matches!(
-            session.assistant.engine().status(),
-            EngineStatus::Ready | EngineStatus::Failed(_)
-        )
+        || matches!(session.model.status(), EngineStatus::Ready | EngineStatus::Failed(_))
 }
 
 /// Tells the client that is told at all, if there is news.
@@ -42,7 +39,7 @@ fn send(session: &mut Session, status: Status) {
 }
 
 fn current(session: &Session) -> Status {
-    match session.assistant.engine().status() {
+    match session.model.status() {
         EngineStatus::Failed(message) => {
             Status { busy: false, message, kind: StatusKind::Error, reason: Some("model-failed") }
         }

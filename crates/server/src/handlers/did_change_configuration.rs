@@ -36,9 +36,9 @@ pub(crate) fn apply(session: &mut Session) {
         session
             .notify("window/showMessage", ShowMessageParams { typ: MessageType::WARNING, message });
     }
-    if session.settings.session().model.preload && !session.load_requested {
-        session.assistant.engine().preload();
-        session.load_requested = true;
+    session.choose_model();
+    if session.settings.session().model.preload {
+        session.preload();
     }
     status::begin(session);
 }

@@ -17,6 +17,8 @@ pub(crate) fn handle(session: &mut Session, request: Request<InitializeParams, I
     session.workspace = Workspace::new(from::roots(&request.params));
     session.settings.set_initialization(request.params.initialization_options);
     let client = request.params.client_info.as_ref();
+    let folders = session.workspace.roots().to_vec();
+    session.counted.introduce(client.map(|it| it.name.clone()), folders);
     tracing::info!(
         client = client.map(|it| it.name.as_str()),
         version = client.and_then(|it| it.version.as_deref()),

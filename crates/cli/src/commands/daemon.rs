@@ -1,0 +1,150 @@
+//! `dacapo daemon`: the process that serves every editor of a user.
+
+use std::io::Write;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use server::daemon::greeting::Build;
+use server::daemon::place::Place;
+use server::daemon::{Error, Report, Service, connect};
+use server::{Host, Options, config};
+
+use crate::arguments::{Daemon, DaemonVerb};
+use crate::model_source::ModelDirectory;
+use crate::terminal::{print_json, size};
+
+pub(crate) fn run(arguments: &Daemon) -> Result<ExitCode> {
+    let place = Place::find(|name| std::env::var_os(name))?;
+    let build = Build::of_this_program();
+    match &arguments.verb {
+        DaemonVerb::Run => serve(place, build),
+        DaemonVerb::Status { json } => status(&place, &build, *json),
+        DaemonVerb::Stop { json } => stop(&place, &build, *json),
+    }
+}
+
+/// How `dacapo lsp` starts a daemon.
+pub(crate) fn command() -> Command {
+    // Where the program cannot be told, the one on the PATH is the best guess.
+    let program = std::env::current_exe().unwrap_or_else(|_| "dacapo".into());
+    let mut command = Command::new(program);
+    command.args(["daemon", "run"]);
+    if std::env::var_os("DACAPO_LOG").is_none() {
+        command.env("DACAPO_LOG", "info");
+    }
+    command
+}
+
+fn serve(place: Place, build: Build) -> Result<ExitCode> {
+    // The daemon outlives the terminal of the editor that started it. It fails for a process that leads a group
+    // already, which is one that a person started by hand.
+    let _ = rustix::process::setsid();
+    let user_file = config::user_file(|name| std::env::var_os(name));
+    let config = Options { user_file, ..Options::default() }.resolve().config;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let ended = runtime.block_on(async {
+        if connect::report(&place, &build).await.is_ok() {
+            tracing::info!("a daemon runs already");
+            return Ok(());
+        }
+        let host = Arc::new(Host::new(ModelDirectory));
+        let exit_after = Duration::from_secs(config.daemon.exit_after_seconds.into());
+        server::daemon::run(Service { place, build, host, exit_after }).await
+    });
+    runtime.shutdown_background();
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
+    let report = match block_on(connect::report(place, build))? {
+        Ok(report) => Some(report),
+        Err(Error::NotRunning) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        let mut value = serde_json::to_value(&report)?;
+        match &mut value {
+            serde_json::Value::Object(fields) => {
+                fields.insert("running".into(), true.into());
+            }
+            other => *other = json!({ "running": false }),
+        }
+        print_json(&value)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match report {
+        Some(report) => print(&report)?,
+        None => writeln!(std::io::stdout(), "no daemon runs; `dacapo lsp` starts one")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
+    let stopped = match block_on(connect::stop(place, build))? {
+        Ok(()) => true,
+        Err(Error::NotRunning) => false,
+        Err(error) => return Err(error.into()),
+    };
+    match (json, stopped) {
+        (true, _) => print_json(&json!({ "stopped": stopped }))?,
+        (false, true) => writeln!(std::io::stdout(), "the daemon has ended")?,
+        (false, false) => writeln!(std::io::stdout(), "no daemon runs")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "daemon     process {}, up {} s", report.process_id, report.uptime_seconds)?;
+    writeln!(stdout, "build      {}", report.build.0)?;
+    writeln!(stdout, "socket     {}", report.socket.display())?;
+    writeln!(stdout, "log        {}", report.log_file.display())?;
+    if let Some(bytes) = report.memory_bytes {
+        writeln!(stdout, "memory     {}", size(bytes))?;
+    }
+    for model in &report.models {
+        let message = model.message.as_deref().map(|message| format!(": {message}"));
+        writeln!(
+            stdout,
+            "model      {}, {}{}",
+            model.name,
+            model.state,
+            message.unwrap_or_default()
+        )?;
+    }
+    write!(stdout, "requests   {}", report.requests)?;
+    match &report.latency {
+        Some(latency) => writeln!(
+            stdout,
+            "; of the last {}, half took {:.0} ms or less and 95 % {:.0} ms or less",
+            latency.requests, latency.p50_ms, latency.p95_ms
+        )?,
+        None => writeln!(stdout)?,
+    }
+    writeln!(stdout, "sessions   {}", report.sessions.len())?;
+    for session in &report.sessions {
+        let folders: Vec<String> =
+            session.folders.iter().map(|folder| folder.display().to_string()).collect();
+        writeln!(
+            stdout,
+            "  {}  {}, {} s, {} open documents, {} requests, {} waiting  {}",
+            session.number,
+            session.client.as_deref().unwrap_or("unnamed editor"),
+            session.connected_seconds,
+            session.open_documents,
+            session.requests,
+            session.running,
+            folders.join(" ")
+        )?;
+    }
+    Ok(())
+}

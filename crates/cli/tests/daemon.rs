@@ -1,0 +1,258 @@
+//! The daemon as users meet it: started by `dacapo lsp`, one for all editors, replaced, stopped.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Folders of a user of our own, and what runs in them.
+struct User {
+    home: TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("run")).unwrap();
+        std::fs::create_dir_all(home.path().join("config/dacapo")).unwrap();
+        // A test that fails leaves no daemon behind for long.
+        let config = "[daemon]\nexitAfterSeconds = 20\n";
+        std::fs::write(home.path().join("config/dacapo/config.toml"), config).unwrap();
+        Self { home }
+    }
+
+    fn dacapo(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.home.path());
+        for (name, folder) in [("RUNTIME_DIR", "run"), ("STATE_HOME", "state"), ("CONFIG_HOME", "config")]
+        {
+            command.env(format!("XDG_{name}"), self.home.path().join(folder));
+        }
+        command
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.path().join("run/dacapo/socket")
+    }
+
+    fn editor(&self) -> Editor {
+        Editor::start(&mut self.dacapo(&program()))
+    }
+
+    fn status(&self) -> Value {
+        let output = self.dacapo(&program()).args(["daemon", "status", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn stop(&self) -> Value {
+        let output = self.dacapo(&program()).args(["daemon", "stop", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = self.dacapo(&program()).args(["daemon", "stop"]).output();
+    }
+}
+
+/// `dacapo lsp`, and we are the editor.
+struct Editor {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Editor {
+    fn start(command: &mut Command) -> Self {
+        let command = command.arg("lsp").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    fn send(&mut self, message: &Value) {
+        let body = message.to_string();
+        let input = self.child.stdin.as_mut().unwrap();
+        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        input.flush().unwrap();
+    }
+
+    fn receive(&mut self) -> Value {
+        let mut header = String::new();
+        self.output.read_line(&mut header).unwrap();
+        let length = header.trim().strip_prefix("Content-Length: ").expect("a header");
+        let mut rest = vec![0; 2 + length.parse::<usize>().unwrap()];
+        self.output.read_exact(&mut rest).unwrap();
+        serde_json::from_slice(&rest[2..]).unwrap()
+    }
+
+    fn ask(&mut self, id: i64, method: &str, params: Value) -> Value {
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        loop {
+            let message = self.receive();
+            if message["id"] == id {
+                return message["result"].clone();
+            }
+        }
+    }
+
+    fn initialize(&mut self) {
+        let params = json!({"capabilities": {}, "clientInfo": {"name": "test editor"}});
+        assert_eq!(self.ask(1, "initialize", params)["serverInfo"]["name"], "dacapo");
+        self.send(&json!({"jsonrpc": "2.0", "method": "initialized", "params": {}}));
+    }
+
+    /// Exit code after a polite end.
+    fn leave(mut self) -> Option<i32> {
+        self.ask(99, "shutdown", Value::Null);
+        self.send(&json!({"jsonrpc": "2.0", "method": "exit"}));
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_dacapo").into()
+}
+
+#[test]
+fn ten_editors_at_once_get_one_daemon() {
+    let user = User::new();
+    let mut editors: Vec<Editor> = (0..10).map(|_| user.editor()).collect();
+    editors.iter_mut().for_each(Editor::initialize);
+    let status = user.status();
+    assert_eq!(status["running"], true);
+    assert_eq!(status["sessions"].as_array().unwrap().len(), 10, "{status}");
+    assert_eq!(status["sessions"][0]["client"], "test editor");
+
+    let uri = "file:///a.py";
+    let text = "def total(values):\n    result = 0\n    for value in values:\n        ";
+    for editor in &mut editors {
+        let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+        editor.send(&json!({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": document}}));
+        let params = json!({
+            "textDocument": {"uri": uri},
+            "position": {"line": 3, "character": 8},
+            "context": {"triggerKind": 1},
+        });
+        assert!(editor.ask(2, "textDocument/inlineCompletion", params)["items"].is_array());
+    }
+    let status = user.status();
+    assert_eq!(status["requests"], 10);
+    assert_eq!(status["models"], json!([{"name": "default", "state": "ready", "message": null}]));
+    assert!(status["latency"]["p95Ms"].as_f64().unwrap() > 0.0);
+
+    for editor in editors {
+        assert_eq!(editor.leave(), Some(0));
+    }
+    assert_eq!(user.stop(), json!({"stopped": true}));
+    assert_eq!(user.status(), json!({"running": false}));
+    assert!(!user.socket().exists());
+    assert_eq!(user.stop(), json!({"stopped": false}));
+}
+
+#[test]
+fn the_socket_is_the_users_alone() {
+    let user = User::new();
+    let mut editor = user.editor();
+    editor.initialize();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&user.socket()), 0o600);
+    assert_eq!(mode(user.socket().parent().unwrap()), 0o700);
+    assert_eq!(editor.leave(), Some(0));
+}
+
+#[test]
+fn an_editor_that_vanishes_leaves_the_others_alone() {
+    let user = User::new();
+    let (mut one, mut other) = (user.editor(), user.editor());
+    one.initialize();
+    other.initialize();
+    // In the middle of a message.
+    one.child.stdin.as_mut().unwrap().write_all(b"Content-Length: 500\r\n\r\n{\"jsonrpc\"").unwrap();
+    drop(one);
+    while user.status()["sessions"].as_array().unwrap().len() != 1 {}
+    assert_eq!(other.leave(), Some(0));
+}
+
+#[test]
+fn a_socket_that_a_dead_daemon_left_is_no_hindrance() {
+    let user = User::new();
+    let mut editor = user.editor();
+    editor.initialize();
+    let id = user.status()["processId"].to_string();
+    assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+    let mut error = String::new();
+    editor.child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert!(error.contains("the daemon ended"), "{error}");
+    assert_eq!(editor.child.wait().unwrap().code(), Some(1));
+    assert!(user.socket().exists());
+    let mut editor = user.editor();
+    editor.initialize();
+    assert_eq!(editor.leave(), Some(0));
+}
+
+#[test]
+fn a_daemon_of_another_build_makes_way_and_serves_its_sessions_to_their_end() {
+    let user = User::new();
+    let copy = user.home.path().join("dacapo");
+    std::fs::copy(program(), &copy).unwrap();
+    let mut older = Editor::start(&mut user.dacapo(&copy));
+    older.initialize();
+    let first = user.status();
+    let mut newer = user.editor();
+    newer.initialize();
+    let second = user.status();
+    assert_ne!(first["build"], second["build"]);
+    assert_ne!(first["processId"], second["processId"]);
+    assert_eq!(second["sessions"].as_array().unwrap().len(), 1, "{second}");
+    assert_eq!(older.leave(), Some(0));
+    assert_eq!(newer.leave(), Some(0));
+}
+
+#[test]
+fn without_a_place_for_a_daemon_the_editor_is_served_all_the_same() {
+    let user = User::new();
+    // Open to others, so no place for a socket.
+    let folder = user.home.path().join("run/dacapo");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mut editor = user.editor();
+    editor.initialize();
+    let mut stderr = editor.child.stderr.take().unwrap();
+    assert_eq!(editor.leave(), Some(0));
+    let mut log = String::new();
+    stderr.read_to_string(&mut log).unwrap();
+    assert!(log.contains("only you may use"), "{log}");
+}
+
+#[test]
+fn standalone_starts_no_daemon() {
+    let user = User::new();
+    let mut editor = Editor::start(user.dacapo(&program()).env("DACAPO_STANDALONE", "true"));
+    editor.initialize();
+    assert_eq!(user.status(), json!({"running": false}));
+    assert_eq!(editor.leave(), Some(0));
+}
+
+#[test]
+fn an_end_without_shutdown_is_an_error() {
+    let user = User::new();
+    let mut editor = user.editor();
+    editor.initialize();
+    editor.send(&json!({"jsonrpc": "2.0", "method": "exit"}));
+    assert_eq!(editor.child.wait().unwrap().code(), Some(1));
+}
