@@ -70,6 +70,33 @@ impl Session {
         assert_eq!(self.server.await.unwrap(), Ended { after_shutdown: true });
     }
 
+    /// As [`Self::finish`], whatever there is of one kind of notification.
+    pub(crate) async fn finish_ignoring(self, method: &str) {
+        self.client.finish_ignoring(&[method, "$/logTrace"]).await;
+        assert_eq!(self.server.await.unwrap(), Ended { after_shutdown: true });
+    }
+
+    /// How the server ended, while the client still holds its ends.
+    pub(crate) async fn ended(self) -> Ended {
+        let ended = self.server.await.unwrap();
+        drop(self.client);
+        ended
+    }
+
+    /// Two sessions of one host.
+    pub(crate) async fn pair(model: TinyModel) -> (Self, Self) {
+        let assistant = assistant(model);
+        let engine = assistant.engine().clone();
+        let host = Arc::new(Host::new(assistant));
+        let start = async || {
+            let (input, output, server) = spawn_on(Arc::clone(&host), Options::default());
+            Self { client: builder().start(input, output).await, server, engine: engine.clone() }
+        };
+        let pair = (start().await, start().await);
+        drop(pair.0.hold_engine());
+        pair
+    }
+
     /// Closes the server's input; fails on unread messages.
     pub(crate) async fn hang_up(self) -> Ended {
         self.client.at_end().await;
@@ -149,12 +176,14 @@ pub(crate) fn spawn(
     assistant: Assistant,
     options: Options,
 ) -> (DuplexStream, DuplexStream, JoinHandle<Ended>) {
+    spawn_on(Arc::new(Host::new(assistant)), options)
+}
+
+fn spawn_on(host: Arc<Host>, options: Options) -> (DuplexStream, DuplexStream, JoinHandle<Ended>) {
     let (client_writes, server_reads) = tokio::io::duplex(PIPE);
     let (server_writes, client_reads) = tokio::io::duplex(PIPE);
     let server = tokio::spawn(async move {
-        server::serve(server_reads, server_writes, Arc::new(Host::new(assistant)), options)
-            .await
-            .expect("a session thread")
+        server::serve(server_reads, server_writes, host, options).await.expect("a session thread")
     });
     (client_reads, client_writes, server)
 }

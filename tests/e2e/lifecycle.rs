@@ -21,6 +21,7 @@ async fn introduces_itself() {
             "positionEncoding": "utf-16",
             "textDocumentSync": {"openClose": true, "change": 2},
             "completionProvider": {},
+            "workspace": {"workspaceFolders": {"supported": true, "changeNotifications": true}},
             "inlineCompletionProvider": {},
         })
     );

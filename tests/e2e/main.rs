@@ -4,9 +4,12 @@
 
 mod harness;
 
+mod complaints;
 mod completion;
 mod configuration;
+mod dialects;
 mod lifecycle;
+mod load;
 mod malformed;
 mod order;
 mod status;

@@ -41,6 +41,17 @@ impl Assistant {
         &self.engine
     }
 
+    /// What can be said without the model: why there is no suggestion, or one that is remembered.
+    pub fn complete_at_once(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+    ) -> Option<Completion> {
+        self.completer.complete_at_once(snapshot, document, offset, trigger)
+    }
+
     /// Completes at byte `offset`; waits for the engine, so call it where waiting is allowed.
     ///
     /// While the weights are being read an automatic request is answered at once with [`crate::Reason::Loading`], and one

@@ -88,30 +88,56 @@ impl Completer {
         trigger: Trigger,
         cancel: &CancelFlag,
     ) -> Completion {
+        let (document, offset, site) = match self.without_model(snapshot, id, offset, trigger) {
+            Ok(open) => open,
+            Err(completion) => return *completion,
+        };
+        match self.readiness(trigger) {
+            Some(reason) => Completion::refused(reason),
+            None => self.ask(snapshot, document, offset, trigger, &site, cancel),
+        }
+    }
+
+    pub(crate) fn complete_at_once(
+        &self,
+        snapshot: &Snapshot,
+        id: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+    ) -> Option<Completion> {
+        self.without_model(snapshot, id, offset, trigger).err().map(|completion| *completion)
+    }
+
+    /// What the model is to be asked about, or the answer where it need not be.
+    fn without_model<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        id: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+    ) -> Result<(&'a Document, usize, Site), Box<Completion>> {
+        let refused = |reason| Err(Box::new(Completion::refused(reason)));
         let Some(document) = snapshot.document(id) else {
-            return Completion::refused(Reason::NotOpen);
+            return refused(Reason::NotOpen);
         };
         if document.is_large() {
-            return Completion::refused(Reason::TooLarge);
+            return refused(Reason::TooLarge);
         }
         let offset = caret_offset(&document.buffer, offset);
         let site = Site::new(document, offset, trigger);
         if let Some(reason) = refusal(&site, trigger) {
-            return Completion::refused(reason);
+            return refused(reason);
         }
-        if let Some((text, pieces)) = self.memo.recall(id, trigger, &site) {
-            return Completion {
+        match self.memo.recall(id, trigger, &site) {
+            Some((text, pieces)) => Err(Box::new(Completion {
                 suggestion: Ok(suggestion(document, offset, &site, &text)),
                 raw: text,
                 pieces,
                 outcome: None,
                 confidence: None,
                 stopped_by: "memo",
-            };
-        }
-        match self.readiness(trigger) {
-            Some(reason) => Completion::refused(reason),
-            None => self.ask(snapshot, document, offset, trigger, &site, cancel),
+            })),
+            None => Ok((document, offset, site)),
         }
     }
 

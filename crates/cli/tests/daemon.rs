@@ -29,7 +29,8 @@ impl User {
     fn dacapo(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("HOME", self.home.path());
-        for (name, folder) in [("RUNTIME_DIR", "run"), ("STATE_HOME", "state"), ("CONFIG_HOME", "config")]
+        for (name, folder) in
+            [("RUNTIME_DIR", "run"), ("STATE_HOME", "state"), ("CONFIG_HOME", "config")]
         {
             command.env(format!("XDG_{name}"), self.home.path().join(folder));
         }
@@ -182,7 +183,12 @@ fn an_editor_that_vanishes_leaves_the_others_alone() {
     one.initialize();
     other.initialize();
     // In the middle of a message.
-    one.child.stdin.as_mut().unwrap().write_all(b"Content-Length: 500\r\n\r\n{\"jsonrpc\"").unwrap();
+    one.child
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"Content-Length: 500\r\n\r\n{\"jsonrpc\"")
+        .unwrap();
     drop(one);
     while user.status()["sessions"].as_array().unwrap().len() != 1 {}
     assert_eq!(other.leave(), Some(0));

@@ -1,23 +1,23 @@
 //! The framework's handlers: each sends one event before it awaits anything, so events keep the order of the messages.
 
-use std::sync::mpsc::Sender;
-
 use assist::CancelFlag;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
     CompletionParams, CompletionResponse, ConfigurationItem, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, InitializeParams, InitializeResult, InitializedParams,
-    InlineCompletionList, InlineCompletionParams, WillSaveTextDocumentParams,
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
+    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList,
+    InlineCompletionParams, SetTraceParams, WillSaveTextDocumentParams,
 };
 use tower_lsp_server::{Client, LanguageServer, jsonrpc};
 
 use crate::event::{Event, Request};
 use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
+use crate::queue::Events;
 
 #[derive(Debug)]
 pub(crate) struct Adapter {
-    events: Sender<Event>,
+    events: Events,
     client: Client,
 }
 
@@ -31,7 +31,7 @@ impl Drop for CancelOnDrop {
 }
 
 impl Adapter {
-    pub(crate) fn new(events: Sender<Event>, client: Client) -> Self {
+    pub(crate) fn new(events: Events, client: Client) -> Self {
         Self { events, client }
     }
 
@@ -52,6 +52,21 @@ impl Adapter {
 
     pub(crate) async fn explain(&self, params: ExplainParams) -> jsonrpc::Result<Explanation> {
         self.ask(params, Event::Explain).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) async fn set_trace(&self, params: SetTraceParams) {
+        self.send(Event::SetTrace(params));
+    }
+
+    /// What is shown is known here already; the name is taken so that clients of other servers find no error.
+    pub(crate) async fn did_show_completion(&self, _: serde_json::Value) {}
+
+    pub(crate) async fn did_partially_accept_completion(&self, _: serde_json::Value) {
+        self.send(Event::Accepted);
     }
 
     /// Sends the event at the first poll, then waits for the one answer.
@@ -78,9 +93,7 @@ impl Adapter {
     }
 
     fn send(&self, event: Event) {
-        if self.events.send(event).is_err() {
-            tracing::debug!("a message came after the end of the session");
-        }
+        self.events.send(event);
     }
 }
 
@@ -112,6 +125,14 @@ impl LanguageServer for Adapter {
 
     async fn shutdown(&self) -> jsonrpc::Result<()> {
         self.ask((), Event::Shutdown).await
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.send(Event::DidChangeWorkspaceFolders(params));
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        self.send(Event::DidChangeWatchedFiles(params));
     }
 
     async fn did_open(&self, params: DidOpenTextDocumentParams) {

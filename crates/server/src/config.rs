@@ -57,6 +57,9 @@ pub struct CompletionConfig {
     /// Most tokens of a prompt; the context of the model is a further limit.
     #[schemars(range(min = 64, max = 131_072), extend("x-untrusted" = "less"))]
     pub max_prompt_tokens: u32,
+    /// Longest wait in milliseconds before the model is asked while the user types. How long it waits within that follows from how fast the user types and how often suggestions are taken; 0 for editors that wait themselves.
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_delay_ms: u32,
     /// Languages without suggestions, by their LSP identifiers.
     #[schemars(extend("x-untrusted" = "more"))]
     pub disabled_languages: Vec<String>,
@@ -105,6 +108,7 @@ impl Default for CompletionConfig {
             automatic: true,
             max_tokens: 64,
             max_prompt_tokens: 2048,
+            max_delay_ms: 1000,
             disabled_languages: Vec::new(),
         }
     }

@@ -24,6 +24,8 @@ pub enum Error {
     PathTooLong { path: std::path::PathBuf },
     #[error("the socket {path} belongs to another user")]
     OtherUser { path: std::path::PathBuf },
+    #[error("the system does not tell which user this is: {0}")]
+    NoUser(std::io::Error),
     #[error("no daemon runs")]
     NotRunning,
     #[error("the daemon could not be started: {0}")]

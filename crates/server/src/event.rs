@@ -5,8 +5,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
     CompletionList, CompletionParams, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams, InitializeResult,
-    InlineCompletionList, InlineCompletionParams, Registration,
+    DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, InitializeParams, InitializeResult, InlineCompletionList,
+    InlineCompletionParams, Registration, SetTraceParams,
 };
 use workspace::DocumentId;
 
@@ -38,6 +39,11 @@ pub(crate) enum Event {
     /// The client's settings, as it was asked for them.
     Configured(Value),
     Shutdown(Request<(), ()>),
+    DidChangeWorkspaceFolders(DidChangeWorkspaceFoldersParams),
+    DidChangeWatchedFiles(DidChangeWatchedFilesParams),
+    SetTrace(SetTraceParams),
+    /// The client tells that the user took the last suggestion, or a part of it.
+    Accepted,
     DidOpen(DidOpenTextDocumentParams),
     DidChange(DidChangeTextDocumentParams),
     DidClose(DidCloseTextDocumentParams),

@@ -27,6 +27,8 @@ pub(crate) struct SessionFigures {
     n_requests: AtomicU64,
     n_open: AtomicU64,
     n_running: AtomicU64,
+    n_taken: AtomicU64,
+    n_left: AtomicU64,
     facts: Mutex<(Option<String>, Vec<PathBuf>)>,
 }
 
@@ -49,6 +51,9 @@ pub struct SessionReport {
     pub connected_seconds: u64,
     pub open_documents: u64,
     pub requests: u64,
+    /// Suggestions that the user took, and that the user typed past.
+    pub taken: u64,
+    pub left: u64,
     /// Requests that wait for their answer.
     pub running: u64,
 }
@@ -70,6 +75,8 @@ impl Figures {
             n_requests: AtomicU64::new(0),
             n_open: AtomicU64::new(0),
             n_running: AtomicU64::new(0),
+            n_taken: AtomicU64::new(0),
+            n_left: AtomicU64::new(0),
             facts: Mutex::default(),
         });
         lock(&self.sessions).insert(number, Arc::clone(&session));
@@ -94,6 +101,8 @@ impl Figures {
                 connected_seconds: session.since.elapsed().as_secs(),
                 open_documents: session.n_open.load(Ordering::Relaxed),
                 requests: session.n_requests.load(Ordering::Relaxed),
+                taken: session.n_taken.load(Ordering::Relaxed),
+                left: session.n_left.load(Ordering::Relaxed),
                 running: session.n_running.load(Ordering::Relaxed),
             }
         };
@@ -113,6 +122,10 @@ impl Figures {
 }
 
 impl Counted {
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// A completion was answered, `time` after it was asked for.
     pub(crate) fn answered(&self, time: Duration) {
         self.figures.n_requests.fetch_add(1, Ordering::Relaxed);
@@ -123,8 +136,18 @@ impl Counted {
         times.drain(..n_old);
     }
 
+    /// The user took a suggestion, or typed past it.
+    pub(crate) fn judged(&self, taken: bool) {
+        let count = if taken { &self.session.n_taken } else { &self.session.n_left };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn introduce(&self, client: Option<String>, folders: Vec<PathBuf>) {
         *lock(&self.session.facts) = (client, folders);
+    }
+
+    pub(crate) fn set_folders(&self, folders: Vec<PathBuf>) {
+        lock(&self.session.facts).1 = folders;
     }
 
     pub(crate) fn set_sizes(&self, n_open: usize, n_running: usize) {
@@ -167,6 +190,7 @@ mod tests {
         let (first, second) = (figures.count(), figures.count());
         first.introduce(Some("editor".into()), vec!["/p".into()]);
         first.set_sizes(3, 1);
+        first.judged(true);
         drop(second);
         let report = SessionReport {
             number: 1,
@@ -175,6 +199,8 @@ mod tests {
             connected_seconds: 0,
             open_documents: 3,
             requests: 0,
+            taken: 1,
+            left: 0,
             running: 1,
         };
         assert_eq!(figures.sessions(), [report]);

@@ -3,6 +3,8 @@
 pub(crate) mod completion;
 pub(crate) mod did_change;
 pub(crate) mod did_change_configuration;
+pub(crate) mod did_change_watched_files;
+pub(crate) mod did_change_workspace_folders;
 pub(crate) mod did_close;
 pub(crate) mod did_open;
 pub(crate) mod document_state;
@@ -11,17 +13,18 @@ pub(crate) mod initialize;
 pub(crate) mod initialized;
 pub(crate) mod inline_completion;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use assist::{CancelFlag, Completion, Reason, Trigger};
-use tower_lsp_server::ls_types::TextDocumentPositionParams;
+use assist::{CancelFlag, Finish, Reason, Trigger};
+use tower_lsp_server::ls_types::{LogTraceParams, TextDocumentPositionParams, TraceValue};
 use workspace::Document;
 
-use crate::event::Event;
-use crate::proto::from;
+use crate::asking::{self, Question};
+use crate::progress;
+use crate::proto::{ext, from};
 use crate::running::{Running, Waiting};
 use crate::session::{NoAnswer, Session};
+use crate::shown::Shown;
 
 /// Sends a request for a completion to the assistant, on a thread that may wait; a request that it replaces is answered now.
 fn start(
@@ -39,6 +42,9 @@ fn start(
         return refuse(session, waiting, why);
     }
     let caret = document.buffer.offset(from::position(at.position), session.client.encoding);
+    let line = document.buffer.line_range(document.buffer.line_of(caret)).start;
+    let starts_line = document.buffer.slice(line.min(caret)..caret).trim().is_empty();
+    let delay = delay(session, trigger, &waiting, starts_line);
     let running = Running {
         document,
         caret,
@@ -53,19 +59,28 @@ fn start(
     }
 
     session.load_requested = true;
-    let model = session.model.clone();
-    let snapshot = session.workspace.snapshot();
-    let events = session.events.clone();
-    session.runtime.spawn_blocking(move || {
-        // A panic costs this one answer; the hook has reported it already.
-        let completion = catch_unwind(AssertUnwindSafe(|| match model.for_request(trigger) {
-            Ok(assistant) => assistant.complete(&snapshot, &id, caret, trigger, &cancel),
-            Err(reason) => Completion::refused(reason),
-        }))
-        .ok();
-        // The loop is gone when the client is.
-        let _ = events.send(Event::Finished(number, completion.map(Box::new)));
-    });
+    progress::show_load(session);
+    let question = Question {
+        model: session.model.clone(),
+        snapshot: session.workspace.snapshot(),
+        document: id,
+        caret,
+        trigger,
+        cancel,
+    };
+    asking::ask(session, number, question, delay);
+}
+
+/// How long the model is left alone after a keystroke; who asks by hand, or for an explanation, waits for nothing.
+fn delay(session: &Session, trigger: Trigger, waiting: &Waiting, starts_line: bool) -> Duration {
+    match (trigger, waiting) {
+        (Trigger::Invoked, _) | (_, Waiting::Explain { .. }) => Duration::ZERO,
+        (Trigger::Automatic, _) => {
+            let most = session.settings.session().completion.max_delay_ms;
+            let delay = session.typing.delay(Instant::now(), starts_line);
+            delay.min(Duration::from_millis(most.into()))
+        }
+    }
 }
 
 /// Why the settings ask for no suggestion here.
@@ -112,7 +127,19 @@ pub(crate) fn finish(
             .waiting
             .decline("internal-error", "an internal error; the log has more".into());
     };
-    log(&running, &completion);
+    log(session, number, &running, &completion);
+    if let Some(outcome) = completion.outcome
+        && outcome.finish != Finish::Cancelled
+    {
+        session.typing.answered(outcome.queued + outcome.prefill + outcome.decode);
+    }
+    if let Ok(suggestion) = &completion.suggestion
+        && !running.stale
+        && !matches!(running.waiting, Waiting::Explain { .. })
+    {
+        let id = running.document.id.clone();
+        session.shown = Some(Shown::new(id, suggestion.range.start, suggestion.text.clone()));
+    }
     session.counted.answered(running.asked_at.elapsed());
     session.last_reason = match &completion.suggestion {
         Ok(_) | Err(Reason::Loading | Reason::Cancelled) => None,
@@ -150,6 +177,14 @@ pub(crate) fn cancel_all(session: &mut Session) {
 }
 
 impl Waiting {
+    fn method(&self) -> &'static str {
+        match self {
+            Self::InlineCompletion { .. } => "textDocument/inlineCompletion",
+            Self::Completion { .. } => "textDocument/completion",
+            Self::Explain { .. } => ext::EXPLAIN,
+        }
+    }
+
     /// The empty answer; a client that has gone away does not mind.
     fn decline(self, code: &'static str, message: String) {
         tracing::debug!(reason = code, "empty answer");
@@ -163,18 +198,37 @@ impl Waiting {
     }
 }
 
-fn log(running: &Running, completion: &assist::Completion) {
+/// Figures and codes; never text of the user's.
+fn log(session: &Session, number: u64, running: &Running, completion: &assist::Completion) {
     let outcome = completion.outcome;
+    let elapsed = running.asked_at.elapsed();
+    let reason = completion.suggestion.as_ref().err().map(Reason::code);
     tracing::debug!(
+        session = session.counted.number(),
+        request = number,
+        method = running.waiting.method(),
         version = running.document.version,
         stale = running.stale,
-        reason = completion.suggestion.as_ref().err().map(Reason::code),
+        reason,
+        stopped_by = completion.stopped_by,
         n_prompt = outcome.map(|it| it.n_prompt),
         n_reused = outcome.map(|it| it.n_reused),
         n_generated = outcome.map(|it| it.n_generated),
         queued = ?outcome.map(|it| it.queued),
         prefill = ?outcome.map(|it| it.prefill),
         decode = ?outcome.map(|it| it.decode),
+        ?elapsed,
         "completion finished"
     );
+    if session.trace == TraceValue::Off || session.ways.outgoing.is_full() {
+        return;
+    }
+    let message = format!(
+        "{}: {} after {:.1} ms",
+        running.waiting.method(),
+        reason.unwrap_or("a suggestion"),
+        elapsed.as_secs_f64() * 1e3
+    );
+    let verbose = (session.trace == TraceValue::Verbose).then(|| format!("{outcome:?}"));
+    session.notify("$/logTrace", LogTraceParams { message, verbose });
 }

@@ -3,36 +3,46 @@
 //! Modules stand in reading order: each imports only from those above it.
 
 mod adapter;
+mod asking;
 pub mod config;
 #[cfg(unix)]
 pub mod daemon;
 mod event;
 mod figures;
 mod frame;
+mod gauge;
 mod handlers;
 mod host;
 mod main_loop;
 mod models;
+mod outgoing;
+mod progress;
 mod proto;
+mod queue;
 mod replacement;
 mod running;
 mod session;
 mod settings;
+mod shown;
 mod status;
 mod transport;
+mod typing;
+mod watch;
+mod workers;
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
+use tokio::sync::oneshot;
 use tower_lsp_server::LspService;
 
 use crate::adapter::Adapter;
 use crate::config::{Layer, Source};
 use crate::proto::ext;
-use crate::session::Session;
+use crate::session::{Session, Ways};
 
 pub use crate::figures::{LatencyReport, SessionReport};
 pub use crate::host::Host;
@@ -100,19 +110,33 @@ where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
 {
-    let (outgoing, messages) = futures::channel::mpsc::unbounded();
-    let (events, receiver) = mpsc::channel();
-    let session =
-        Session::new(&host, options, events.clone(), outgoing.clone(), runtime::Handle::current());
-    thread::Builder::new()
-        .name("dacapo-session".into())
-        .spawn(move || main_loop::run(session, &receiver))?;
-
+    let (outgoing, messages) = outgoing::channel();
+    let (events, queue) = queue::channel();
+    let (process_id, client_process) = oneshot::channel();
     let (service, socket) = LspService::build(|client| Adapter::new(events.clone(), client))
+        .custom_method("$/setTrace", Adapter::set_trace)
+        .custom_method("textDocument/didShowCompletion", Adapter::did_show_completion)
+        .custom_method(
+            "textDocument/didPartiallyAcceptCompletion",
+            Adapter::did_partially_accept_completion,
+        )
         .custom_method("textDocument/inlineCompletion", Adapter::inline_completion)
         .custom_method(ext::DOCUMENT_STATE, Adapter::document_state)
         .custom_method(ext::EXPLAIN, Adapter::explain)
         .finish();
-    let connection = transport::Connection { service, socket, events, outgoing, messages };
+    let ways = Ways {
+        events: events.clone(),
+        outgoing: outgoing.clone(),
+        client: service.inner().client().clone(),
+        process_id: Some(process_id),
+        runtime: runtime::Handle::current(),
+    };
+    let session = Session::new(&host, options, ways);
+    thread::Builder::new()
+        .name("dacapo-session".into())
+        .spawn(move || main_loop::run(session, &queue))?;
+
+    let connection =
+        transport::Connection { service, socket, events, outgoing, messages, client_process };
     Ok(Ended { after_shutdown: transport::run(input, output, connection).await })
 }

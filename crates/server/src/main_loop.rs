@@ -1,14 +1,16 @@
 //! The one loop that owns the session; it runs on a thread of its own, because edits parse and parsing takes time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::event::Event;
 use crate::handlers::{
-    self, completion, did_change, did_change_configuration, did_close, did_open, document_state,
-    explain, initialize, initialized, inline_completion,
+    self, completion, did_change, did_change_configuration, did_change_watched_files,
+    did_change_workspace_folders, did_close, did_open, document_state, explain, initialize,
+    initialized, inline_completion,
 };
+use crate::queue::Queue;
 use crate::session::Session;
 use crate::status;
 
@@ -16,7 +18,7 @@ use crate::status;
 const LOADING_POLL: Duration = Duration::from_millis(100);
 
 /// Handles events in the order they were sent until the client is gone.
-pub(crate) fn run(mut session: Session, events: &Receiver<Event>) {
+pub(crate) fn run(mut session: Session, events: &Queue) {
     while let Some(event) = next(&mut session, events) {
         if let Event::End(reply) = event {
             handlers::cancel_all(&mut session);
@@ -36,15 +38,15 @@ pub(crate) fn run(mut session: Session, events: &Receiver<Event>) {
     }
 }
 
-fn next(session: &mut Session, events: &Receiver<Event>) -> Option<Event> {
+fn next(session: &mut Session, events: &Queue) -> Option<Event> {
     loop {
         // Asked before the client is told, so that it is told of a state that lasts.
         let is_settled = status::is_settled(session);
         status::tell(session);
         if is_settled {
-            return events.recv().ok();
+            return events.next();
         }
-        match events.recv_timeout(LOADING_POLL) {
+        match events.next_within(LOADING_POLL) {
             Ok(event) => return Some(event),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -65,6 +67,12 @@ fn handle(session: &mut Session, event: Event) {
             did_change_configuration::handle(session, request);
         }
         Event::Configured(settings) => did_change_configuration::pulled(session, settings),
+        Event::DidChangeWorkspaceFolders(params) => {
+            did_change_workspace_folders::handle(session, &params);
+        }
+        Event::DidChangeWatchedFiles(params) => did_change_watched_files::handle(session, &params),
+        Event::SetTrace(params) => session.trace = params.value,
+        Event::Accepted => session.typing.taken(),
         Event::DidOpen(params) => did_open::handle(session, params),
         Event::DidChange(params) => did_change::handle(session, params),
         Event::DidClose(params) => did_close::handle(session, &params),

@@ -2,34 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::atomic::AtomicBool;
 
 use assist::Reason;
-use futures::channel::mpsc::UnboundedSender;
 use serde::Serialize;
-use serde_json::Value;
-use text::Encoding;
 use tokio::runtime;
-use tower_lsp_server::jsonrpc;
+use tokio::sync::oneshot;
+use tower_lsp_server::Client;
+use tower_lsp_server::ls_types::{InitializeParams, TraceValue};
 use workspace::{DocumentId, Workspace};
 
 use crate::config::Config;
-use crate::event::Event;
 use crate::figures::Counted;
 use crate::models::{Limits, SessionModel};
+use crate::outgoing::Outgoing;
+use crate::progress;
 use crate::proto::ext;
-use crate::proto::from::ClientFacts;
+use crate::proto::from::{self, ClientFacts};
+use crate::queue::Events;
 use crate::running::Table;
 use crate::settings::Settings;
+use crate::shown::Shown;
+use crate::typing::Typing;
+use crate::workers::{Lanes, Workers};
 use crate::{Host, Options};
-
-/// A message to the client.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A request or a notification.
-    Request(jsonrpc::Request),
-    Response(jsonrpc::Response),
-}
 
 /// Why an answer is empty: a code for machines and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +65,33 @@ pub(crate) struct Session {
     pub(crate) load_requested: bool,
     /// What the client was told last; `None` before `initialized`, when it may not be told anything.
     pub(crate) shown_status: Option<ext::Status>,
-    /// Back into the main loop, for work done elsewhere.
-    pub(crate) events: Sender<Event>,
-    pub(crate) outgoing: UnboundedSender<Message>,
+    /// Model load is shown to the client at this moment.
+    pub(crate) shows_progress: Arc<AtomicBool>,
+    pub(crate) trace: TraceValue,
+    /// What the client calls status notifications.
+    pub(crate) status_method: &'static str,
+    pub(crate) typing: Typing,
+    pub(crate) shown: Option<Shown>,
+    pub(crate) ways: Ways,
+    pub(crate) lanes: Lanes,
+}
+
+/// Ways out of the main loop.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    /// Back into it, for work done elsewhere.
+    pub(crate) events: Events,
+    pub(crate) outgoing: Outgoing,
+    /// For requests to the client.
+    pub(crate) client: Client,
+    /// The transport ends the session with that process.
+    pub(crate) process_id: Option<oneshot::Sender<u32>>,
     /// Where work that waits or takes long is done.
     pub(crate) runtime: runtime::Handle,
 }
 
 impl Session {
-    pub(crate) fn new(
-        host: &Arc<Host>,
-        options: Options,
-        events: Sender<Event>,
-        outgoing: UnboundedSender<Message>,
-        runtime: runtime::Handle,
-    ) -> Self {
+    pub(crate) fn new(host: &Arc<Host>, options: Options, ways: Ways) -> Self {
         let settings = Settings::new(options);
         Self {
             model: model(host, settings.session()),
@@ -91,23 +99,20 @@ impl Session {
             counted: host.figures.count(),
             settings,
             workspace: Workspace::new(Vec::new()),
-            client: ClientFacts {
-                encoding: Encoding::Utf16,
-                registers_inline_completion: false,
-                markdown_documentation: false,
-                insert_as_is: false,
-                pulls_configuration: false,
-                registers_configuration: false,
-            },
+            client: from::client_facts(&InitializeParams::default()),
             running: Table::default(),
             shutdown_received: false,
             last_reason: None,
             language_ids: HashMap::new(),
             load_requested: false,
             shown_status: None,
-            events,
-            outgoing,
-            runtime,
+            shows_progress: Arc::default(),
+            trace: TraceValue::Off,
+            status_method: ext::STATUS,
+            typing: Typing::default(),
+            shown: None,
+            ways,
+            lanes: Lanes::default(),
         }
     }
 
@@ -127,14 +132,19 @@ impl Session {
         }
         self.load_requested = true;
         let model = self.model.clone();
-        self.runtime.spawn_blocking(move || model.preload());
+        self.work(&self.lanes.slow, move || model.preload());
+        progress::show_load(self);
     }
 
     /// Sends a notification; a client that has gone away does not mind.
     pub(crate) fn notify(&self, method: &'static str, params: impl Serialize) {
-        let params = serde_json::to_value(params).unwrap_or(Value::Null);
-        let notification = jsonrpc::Request::build(method).params(params).finish();
-        let _ = self.outgoing.unbounded_send(Message::Request(notification));
+        self.ways.outgoing.notify(method, params);
+    }
+
+    /// Does work on a thread of its own.
+    pub(crate) fn work(&self, workers: &Workers, work: impl FnOnce() + Send + 'static) {
+        let workers = workers.clone();
+        self.ways.runtime.spawn(async move { workers.run(work).await });
     }
 }
 

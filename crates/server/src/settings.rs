@@ -46,7 +46,12 @@ impl Settings {
     }
 
     pub(crate) fn set_initialization(&mut self, options: Option<Value>) {
-        self.initialization = options.map_or(Value::Null, section);
+        let mut options = options.map_or(Value::Null, section);
+        if let Some(fields) = options.as_object_mut() {
+            // What clients of other completion servers say of themselves is no setting.
+            fields.retain(|name, _| !matches!(name.as_str(), "editorInfo" | "editorPluginInfo"));
+        }
+        self.initialization = options;
     }
 
     /// What the client sent or answered for the section `dacapo`.

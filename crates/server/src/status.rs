@@ -2,7 +2,7 @@
 
 use assist::Status as EngineStatus;
 
-use crate::proto::ext::{self, Status, StatusKind};
+use crate::proto::ext::{Status, StatusKind};
 use crate::session::Session;
 
 /// Whether only an event can bring news; nothing tells the loop when the weights have been read.
@@ -14,7 +14,7 @@ pub(crate) fn is_settled(session: &Session) -> bool {
 
 /// Tells the client that is told at all, if there is news.
 pub(crate) fn tell(session: &mut Session) {
-    if session.shown_status.is_none() {
+    if session.shown_status.is_none() || session.ways.outgoing.is_full() {
         return;
     }
     let status = current(session);
@@ -34,7 +34,7 @@ pub(crate) fn begin(session: &mut Session) {
 }
 
 fn send(session: &mut Session, status: Status) {
-    session.notify(ext::STATUS, &status);
+    session.notify(session.status_method, &status);
     session.shown_status = Some(status);
 }
 

@@ -5,11 +5,9 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::mpsc::Sender;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use futures::{SinkExt, poll};
@@ -23,7 +21,10 @@ use tower_service::Service;
 use crate::adapter::Adapter;
 use crate::event::Event;
 use crate::frame::{self, Frame, FrameReader};
-use crate::session::Message;
+use crate::outgoing::{Message, Messages, Outgoing};
+use crate::proto::dialect;
+use crate::queue::Events;
+use crate::watch;
 
 /// How long a client that has gone is given to take its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -31,9 +32,11 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 pub(crate) struct Connection {
     pub(crate) service: LspService<Adapter>,
     pub(crate) socket: ClientSocket,
-    pub(crate) events: Sender<Event>,
-    pub(crate) outgoing: UnboundedSender<Message>,
-    pub(crate) messages: UnboundedReceiver<Message>,
+    pub(crate) events: Events,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) messages: Messages,
+    /// The process that the client says it is.
+    pub(crate) client_process: oneshot::Receiver<u32>,
 }
 
 type Handler = BoxFuture<'static, Result<Option<Response>, ExitedError>>;
@@ -51,16 +54,20 @@ where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
 {
-    let Connection { service, socket, events, outgoing, messages } = connection;
+    let Connection { service, socket, events, outgoing, messages, client_process } = connection;
     let mut in_flight = InFlight::default();
     let mut writer = pin!(write(messages, output));
     let writer_ended = tokio::select! {
-        () = read(input, service, socket, &mut in_flight, &outgoing) => false,
+        () = read(input, service, socket, &mut in_flight, &events, &outgoing) => false,
+        () = end_of(client_process) => {
+            tracing::info!("the client's process has ended");
+            true
+        }
         () = &mut writer => true,
     };
 
     let (reply, shutdown_received) = oneshot::channel();
-    let _ = events.send(Event::End(reply));
+    events.send(Event::End(reply));
     let shutdown_received = shutdown_received.await.unwrap_or(false);
     if writer_ended {
         return shutdown_received;
@@ -70,7 +77,7 @@ where
         while let Some(answered) = in_flight.requests.next().await {
             answer(&outgoing, answered);
         }
-        outgoing.close_channel();
+        outgoing.close();
         writer.await;
     };
     if tokio::time::timeout(LAST_ANSWERS, last_answers).await.is_err() {
@@ -79,13 +86,21 @@ where
     shutdown_received
 }
 
+async fn end_of(process: oneshot::Receiver<u32>) {
+    match process.await {
+        Ok(process_id) => watch::end_of(process_id).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// Dispatches what comes in until `exit` or the end of the input.
 async fn read<I: AsyncRead + Unpin>(
     input: I,
     mut service: LspService<Adapter>,
     socket: ClientSocket,
     in_flight: &mut InFlight,
-    outgoing: &UnboundedSender<Message>,
+    events: &Events,
+    outgoing: &Outgoing,
 ) {
     let (mut requests_to_client, mut answers_of_client) = socket.split();
     let frames = stream::unfold(FrameReader::new(input), |mut reader| async {
@@ -94,14 +109,18 @@ async fn read<I: AsyncRead + Unpin>(
     let mut frames = pin!(frames);
     loop {
         let frame = tokio::select! {
-            frame = frames.next() => frame,
+            frame = async {
+                events.room().await;
+                outgoing.room().await;
+                frames.next().await
+            } => frame,
             Some(answered) = in_flight.requests.next() => {
                 answer(outgoing, answered);
                 continue;
             }
             Some(_) = in_flight.notifications.next() => continue,
             Some(request) = requests_to_client.next() => {
-                let _ = outgoing.unbounded_send(Message::Request(request));
+                outgoing.send(Message::Request(request));
                 continue;
             }
         };
@@ -128,18 +147,15 @@ async fn read<I: AsyncRead + Unpin>(
             }
             // It fails after `exit` alone.
             Incoming::Response(response) => drop(answers_of_client.send(response).await),
-            Incoming::Refused(response) => {
-                drop(outgoing.unbounded_send(Message::Response(response)))
-            }
+            Incoming::Refused(response) => outgoing.send(Message::Response(response)),
             Incoming::Dropped => {}
         }
     }
 }
 
-fn answer(outgoing: &UnboundedSender<Message>, answered: Result<Option<Response>, ExitedError>) {
+fn answer(outgoing: &Outgoing, answered: Result<Option<Response>, ExitedError>) {
     if let Ok(Some(response)) = answered {
-        // The channel is closed only when the client is gone.
-        let _ = outgoing.unbounded_send(Message::Response(response));
+        outgoing.send(Message::Response(response));
     }
 }
 
@@ -157,7 +173,7 @@ fn parse(frame: Frame) -> Incoming {
         Frame::Body(body) => body,
         Frame::Malformed => return refuse(Id::Null, Error::parse_error()),
     };
-    let message: Value = match serde_json::from_slice(&body) {
+    let mut message: Value = match serde_json::from_slice(&body) {
         Ok(message) => message,
         Err(_) => return refuse(Id::Null, Error::parse_error()),
     };
@@ -180,6 +196,10 @@ fn parse(frame: Frame) -> Incoming {
         (_, Some(_)) => {}
         (_, None) => return refuse(id.unwrap_or_default(), Error::invalid_request()),
     }
+    if method == Some("initialize") {
+        let params = message.get_mut("params").map(Value::take).unwrap_or_default();
+        message["params"] = dialect::initialize_params(params);
+    }
     match serde_json::from_value(message) {
         Ok(request) => Incoming::Request(request),
         Err(_) => refuse(id.unwrap_or_default(), Error::invalid_request()),
@@ -192,7 +212,7 @@ fn refuse(id: Id, error: Error) -> Incoming {
 }
 
 /// Writes messages until there can be no more, or the client takes no more.
-async fn write<O: AsyncWrite + Unpin>(mut messages: UnboundedReceiver<Message>, mut output: O) {
+async fn write<O: AsyncWrite + Unpin>(mut messages: Messages, mut output: O) {
     while let Some(message) = messages.next().await {
         let body = match &message {
             Message::Request(request) => serde_json::to_vec(request),
@@ -202,7 +222,9 @@ async fn write<O: AsyncWrite + Unpin>(mut messages: UnboundedReceiver<Message>, 
             tracing::error!("a message cannot be written as JSON");
             continue;
         };
-        if frame::write(&mut output, &body).await.is_err() {
+        let written = frame::write(&mut output, &body).await;
+        messages.written();
+        if written.is_err() {
             tracing::info!("the client takes no more messages");
             return;
         }

@@ -1,68 +1,63 @@
 //! Waits for the end of the process that an editor says it is (LSP 3.17, `InitializeParams.processId`).
 
-/// Returns when that process has ended; never, where it cannot be seen (another machine's, or another user's).
+use std::time::Duration;
+
+/// The end of an editor is nearly always seen by that of its pipe, at once; this is for when another process has kept it.
+const POLL: Duration = Duration::from_secs(3);
+
+/// Returns when that process has ended; never, where it cannot be seen (another machine's, or no `/proc`).
 pub(crate) async fn end_of(process_id: u32) {
-    if watch(process_id).await.is_none() {
-        std::future::pending::<()>().await;
+    end_within(process_id, POLL).await;
+}
+
+async fn end_within(process_id: u32, poll: Duration) {
+    let Some(first) = start_of(process_id) else {
+        return std::future::pending().await;
+    };
+    // A number is given to another process some time after, which has another start.
+    while start_of(process_id).as_ref() == Some(&first) {
+        tokio::time::sleep(poll).await;
     }
 }
 
-/// A descriptor of the process becomes readable when it ends (pidfd_open(2)): nothing is polled.
-#[cfg(target_os = "linux")]
-async fn watch(process_id: u32) -> Option<()> {
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
-    let pid = Pid::from_raw(i32::try_from(process_id).ok()?)?;
-    let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE).ok()?;
-    descriptor.readable().await.ok().map(drop)
+/// When a process started, in ticks since the machine did; `None` for one that is not there, or has ended and is not
+/// waited for (proc(5), `/proc/pid/stat`: state is the first field behind the name, start the twentieth).
+fn start_of(process_id: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?;
+    (!matches!(state, "Z" | "X")).then(|| start.to_owned())
 }
 
-#[cfg(all(unix, not(target_os = "linux")))]
-async fn watch(process_id: u32) -> Option<()> {
-    use std::time::Duration;
-
-    use rustix::process::{Pid, test_kill_process};
-
-    const POLL: Duration = Duration::from_secs(5);
-
-    let pid = Pid::from_raw(i32::try_from(process_id).ok()?)?;
-    test_kill_process(pid).ok()?;
-    while test_kill_process(pid).is_ok() {
-        tokio::time::sleep(POLL).await;
-    }
-    Some(())
-}
-
-/// The end of an editor is seen by that of its pipe.
-#[cfg(not(unix))]
-async fn watch(_: u32) -> Option<()> {
-    None
-}
-
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::process::Command;
+
+    use futures::FutureExt;
 
     use super::*;
 
     #[tokio::test]
     async fn the_end_of_a_process_is_seen() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let watching = tokio::spawn(end_of(child.id()));
-        tokio::task::yield_now().await;
-        assert!(!watching.is_finished());
+        let watching = end_within(child.id(), Duration::from_millis(1));
+        tokio::pin!(watching);
+        assert!((&mut watching).now_or_never().is_none());
         child.kill().unwrap();
+        watching.await;
         child.wait().unwrap();
-        watching.await.unwrap();
     }
 
     #[tokio::test]
     async fn a_process_that_cannot_be_seen_never_ends() {
-        for id in [0, u32::MAX, i32::MAX as u32] {
-            assert_eq!(watch(id).await, None);
-        }
+        assert!(end_of(u32::MAX).now_or_never().is_none());
+    }
+
+    #[test]
+    fn a_process_keeps_its_start() {
+        let own = start_of(std::process::id());
+        assert!(own.as_ref().is_some_and(|start| start.parse::<u64>().is_ok()), "{own:?}");
+        assert_eq!(start_of(std::process::id()), own);
     }
 }

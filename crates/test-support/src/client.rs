@@ -105,6 +105,8 @@ pub struct Client<R, W> {
     reader: BufReader<R>,
     writer: W,
     next_id: i64,
+    /// Methods of notifications that are not kept.
+    ignored: Vec<String>,
     configuration: Value,
     folders: Vec<String>,
     /// Requests without an answer yet.
@@ -128,6 +130,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             reader: BufReader::new(reader),
             writer,
             next_id: 1,
+            ignored: Vec::new(),
             configuration: Value::Null,
             folders: Vec::new(),
             pending: Vec::new(),
@@ -286,6 +289,22 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         self.notifications.retain(|(name, _)| name != method);
     }
 
+    /// Sends a message whose answer nobody will read, if the server takes it within a short while.
+    pub async fn try_send(&mut self, message: &Value) -> bool {
+        const SHORT: Duration = Duration::from_millis(500);
+        let body = message.to_string();
+        let frame = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        tokio::time::timeout(SHORT, self.write(frame.as_bytes())).await.is_ok()
+    }
+
+    /// As [`Self::finish`], whatever there is of some kinds of notifications.
+    pub async fn finish_ignoring(mut self, methods: &[&str]) {
+        self.ignored = methods.iter().map(|&method| method.to_owned()).collect();
+        let ignored = self.ignored.clone();
+        self.notifications.retain(|(method, _)| !ignored.contains(method));
+        self.finish().await;
+    }
+
     /// Sends `shutdown` and `exit`, reads what is left and fails on anything nobody read.
     pub async fn finish(mut self) {
         let answer = self.ask("shutdown", Value::Null).await;
@@ -359,7 +378,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             "{message}"
         );
         let Some(id) = message.get("id") else {
-            self.notifications.push_back((method.into(), params));
+            if !self.ignored.iter().any(|ignored| ignored == method) {
+                self.notifications.push_back((method.into(), params));
+            }
             return None;
         };
         assert!(id.is_i64() || id.is_string(), "{message}");

@@ -96,6 +96,11 @@ impl Workspace {
         }
     }
 
+    /// Other folders from here on; what is open stays open.
+    pub fn set_roots(&mut self, roots: Vec<PathBuf>) {
+        self.roots = roots.into();
+    }
+
     /// The folders that paths are shown relative to.
     pub fn roots(&self) -> &[PathBuf] {
         &self.roots

@@ -17,13 +17,21 @@ use crate::model_source::ModelDirectory;
 use crate::terminal::{print_json, size};
 
 pub(crate) fn run(arguments: &Daemon) -> Result<ExitCode> {
-    let place = Place::find(|name| std::env::var_os(name))?;
-    let build = Build::of_this_program();
-    match &arguments.verb {
-        DaemonVerb::Run => serve(place, build),
-        DaemonVerb::Status { json } => status(&place, &build, *json),
-        DaemonVerb::Stop { json } => stop(&place, &build, *json),
-    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(async {
+        let place = Place::find(|name| std::env::var_os(name))?;
+        let build = Build::of_this_program();
+        match &arguments.verb {
+            DaemonVerb::Run => serve(place, build).await,
+            DaemonVerb::Status { json } => status(&place, &build, *json).await,
+            DaemonVerb::Stop { json } => stop(&place, &build, *json).await,
+        }
+    });
+    // A session's work is not waited for.
+    runtime.shutdown_background();
+    done?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How `dacapo lsp` starts a daemon.
@@ -38,30 +46,20 @@ pub(crate) fn command() -> Command {
     command
 }
 
-fn serve(place: Place, build: Build) -> Result<ExitCode> {
-    // The daemon outlives the terminal of the editor that started it. It fails for a process that leads a group
-    // already, which is one that a person started by hand.
-    let _ = rustix::process::setsid();
+async fn serve(place: Place, build: Build) -> Result<()> {
+    if connect::report(&place, &build).await.is_ok() {
+        tracing::info!("a daemon runs already");
+        return Ok(());
+    }
     let user_file = config::user_file(|name| std::env::var_os(name));
     let config = Options { user_file, ..Options::default() }.resolve().config;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ended = runtime.block_on(async {
-        if connect::report(&place, &build).await.is_ok() {
-            tracing::info!("a daemon runs already");
-            return Ok(());
-        }
-        let host = Arc::new(Host::new(ModelDirectory));
-        let exit_after = Duration::from_secs(config.daemon.exit_after_seconds.into());
-        server::daemon::run(Service { place, build, host, exit_after }).await
-    });
-    runtime.shutdown_background();
-    ended?;
-    Ok(ExitCode::SUCCESS)
+    let host = Arc::new(Host::new(ModelDirectory));
+    let exit_after = Duration::from_secs(config.daemon.exit_after_seconds.into());
+    Ok(server::daemon::run(Service { place, build, host, exit_after }).await?)
 }
 
-fn status(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
-    let report = match block_on(connect::report(place, build))? {
+async fn status(place: &Place, build: &Build, json: bool) -> Result<()> {
+    let report = match connect::report(place, build).await {
         Ok(report) => Some(report),
         Err(Error::NotRunning) => None,
         Err(error) => return Err(error.into()),
@@ -75,17 +73,17 @@ fn status(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
             other => *other = json!({ "running": false }),
         }
         print_json(&value)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     match report {
         Some(report) => print(&report)?,
         None => writeln!(std::io::stdout(), "no daemon runs; `dacapo lsp` starts one")?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn stop(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
-    let stopped = match block_on(connect::stop(place, build))? {
+async fn stop(place: &Place, build: &Build, json: bool) -> Result<()> {
+    let stopped = match connect::stop(place, build).await {
         Ok(()) => true,
         Err(Error::NotRunning) => false,
         Err(error) => return Err(error.into()),
@@ -95,11 +93,7 @@ fn stop(place: &Place, build: &Build, json: bool) -> Result<ExitCode> {
         (false, true) => writeln!(std::io::stdout(), "the daemon has ended")?,
         (false, false) => writeln!(std::io::stdout(), "no daemon runs")?,
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+    Ok(())
 }
 
 fn print(report: &Report) -> Result<()> {
@@ -136,12 +130,14 @@ fn print(report: &Report) -> Result<()> {
             session.folders.iter().map(|folder| folder.display().to_string()).collect();
         writeln!(
             stdout,
-            "  {}  {}, {} s, {} open documents, {} requests, {} waiting  {}",
+            "  {}  {}, {} s, {} open documents, {} requests, {} suggestions taken and {} left, {} waiting  {}",
             session.number,
             session.client.as_deref().unwrap_or("unnamed editor"),
             session.connected_seconds,
             session.open_documents,
             session.requests,
+            session.taken,
+            session.left,
             session.running,
             folders.join(" ")
         )?;

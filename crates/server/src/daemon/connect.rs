@@ -1,6 +1,7 @@
 //! The clients' side: finds the daemon, starts it where there is none, and greets it.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 
 use super::greeting::{self, Build, Greeting, Reply, Wish};
-use super::place::Place;
+use super::place::{self, Place};
 use super::{Error, Report};
 use crate::Options;
 
@@ -125,7 +126,7 @@ async fn connect(socket: &Path) -> Result<UnixStream, Error> {
     };
     let peer =
         stream.peer_cred().map_err(|source| Error::Io { path: socket.to_owned(), source })?;
-    if peer.uid() != rustix::process::geteuid().as_raw() {
+    if peer.uid() != place::user_id()? {
         return Err(Error::OtherUser { path: socket.to_owned() });
     }
     Ok(stream)
@@ -153,6 +154,8 @@ async fn find_or_start(place: &Place, program: &impl Fn() -> Command) -> Result<
         .stderr(log)
         // So that no folder is kept from being removed or unmounted.
         .current_dir("/")
+        // So that the daemon outlives what the terminal of the first editor sends to that one's group.
+        .process_group(0)
         .spawn()
         .map_err(Error::NotStarted)?;
     let started = Instant::now();

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use tokio::net::UnixStream;
+
 use super::Error;
 
 /// Longest path that fits in the address of a socket everywhere (macOS has 104 bytes, a zero at the end included).
@@ -24,6 +26,8 @@ pub struct Place {
 impl Place {
     /// The runtime folder of the user, which is made if it is not there; `variable` looks up an environment variable.
     ///
+    /// Must run on a tokio runtime.
+    ///
     /// # Errors
     /// If the folder is another user's, or open to others.
     pub fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
@@ -32,7 +36,7 @@ impl Place {
         let folder_of_user = match folder("XDG_RUNTIME_DIR").filter(|path| path.is_dir()) {
             Some(runtime) => runtime.join("dacapo"),
             None => {
-                let user = rustix::process::geteuid().as_raw();
+                let user = user_id()?;
                 std::env::temp_dir().join(format!("dacapo-{user}"))
             }
         };
@@ -90,6 +94,12 @@ impl Place {
     }
 }
 
+/// Who runs this process: who is at the other end of a pair of sockets that it made.
+pub(super) fn user_id() -> Result<u32, Error> {
+    let user = UnixStream::pair().and_then(|(one, _other)| one.peer_cred());
+    user.map(|user| user.uid()).map_err(Error::NoUser)
+}
+
 fn make_private(folder: &Path) -> Result<(), Error> {
     let io_error = |source| Error::Io { path: folder.to_owned(), source };
     match DirBuilder::new().mode(0o700).create(folder) {
@@ -98,7 +108,7 @@ fn make_private(folder: &Path) -> Result<(), Error> {
     }
     // Not followed: in a folder that all may write to, somebody else may have put a link there.
     let facts = fs::symlink_metadata(folder).map_err(io_error)?;
-    let is_mine = facts.uid() == rustix::process::geteuid().as_raw();
+    let is_mine = facts.uid() == user_id()?;
     if !facts.is_dir() || !is_mine || facts.mode() & 0o077 != 0 {
         return Err(Error::NotPrivate { path: folder.to_owned() });
     }
@@ -117,8 +127,8 @@ mod tests {
         assert!(matches!(found, Err(Error::NotPrivate { .. })), "{found:?}");
     }
 
-    #[test]
-    fn the_folder_is_made_for_the_user_alone() {
+    #[tokio::test]
+    async fn the_folder_is_made_for_the_user_alone() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("dacapo");
         Place::at(folder.clone(), folder.clone()).unwrap();
@@ -129,8 +139,8 @@ mod tests {
         check_refused(&folder);
     }
 
-    #[test]
-    fn a_link_or_a_file_in_its_stead_is_refused() {
+    #[tokio::test]
+    async fn a_link_or_a_file_in_its_stead_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let elsewhere = parent.path().join("elsewhere");
         DirBuilder::new().mode(0o700).create(&elsewhere).unwrap();
@@ -142,16 +152,16 @@ mod tests {
         check_refused(&folder);
     }
 
-    #[test]
-    fn a_path_that_no_socket_takes_is_refused() {
+    #[tokio::test]
+    async fn a_path_that_no_socket_takes_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("d".repeat(100));
         let found = Place::at(folder.clone(), folder);
         assert!(matches!(found, Err(Error::PathTooLong { .. })), "{found:?}");
     }
 
-    #[test]
-    fn a_long_log_begins_anew() {
+    #[tokio::test]
+    async fn a_long_log_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let place = Place { folder: folder.path().into(), log_folder: folder.path().join("state") };
         place.open_log().unwrap();

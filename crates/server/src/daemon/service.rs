@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::greeting::{self, Build, Greeting, Reply, Wish};
-use super::place::Place;
+use super::place::{self, Place};
 use super::report::{Report, memory_bytes};
 use super::{Error, pipe};
 use crate::{Host, Options};
@@ -124,9 +124,9 @@ fn remove_own(socket: &Path, own: Option<u64>) {
 }
 
 async fn attend(state: &State, mut stream: UnixStream) {
-    let user = rustix::process::geteuid().as_raw();
+    let user = place::user_id();
     match stream.peer_cred() {
-        Ok(peer) if peer.uid() == user => {}
+        Ok(peer) if user.is_ok_and(|user| user == peer.uid()) => {}
         peer => {
             tracing::warn!(?peer, "a client of another user was turned away");
             return;

@@ -19,7 +19,7 @@ pub(crate) fn handle(
         let _ = request.reply.send(None);
         return;
     };
-    session.runtime.spawn_blocking(move || {
+    session.work(&session.lanes.quick, move || {
         let state = DocumentState {
             version: document.version,
             sha256: sha256(&document.buffer),

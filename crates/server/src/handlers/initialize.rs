@@ -3,19 +3,26 @@
 use tower_lsp_server::ls_types::{
     CompletionOptions, InitializeParams, InitializeResult, InlineCompletionOptions, OneOf,
     ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions,
+    TextDocumentSyncOptions, TraceValue, WorkspaceFoldersServerCapabilities,
+    WorkspaceServerCapabilities,
 };
 use workspace::Workspace;
 
 use crate::event::Request;
 use crate::proto::from::ClientFacts;
-use crate::proto::{from, to};
+use crate::proto::{ext, from, to};
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, request: Request<InitializeParams, InitializeResult>) {
     session.client = from::client_facts(&request.params);
     session.workspace = Workspace::new(from::roots(&request.params));
-    session.settings.set_initialization(request.params.initialization_options);
+    session.trace = request.params.trace.unwrap_or(TraceValue::Off);
+    if let (Some(way), Some(id)) = (session.ways.process_id.take(), request.params.process_id) {
+        let _ = way.send(id);
+    }
+    let options = request.params.initialization_options;
+    session.status_method = ext::status_method(options.as_ref());
+    session.settings.set_initialization(options);
     let client = request.params.client_info.as_ref();
     let folders = session.workspace.roots().to_vec();
     session.counted.introduce(client.map(|it| it.name.clone()), folders);
@@ -44,6 +51,13 @@ fn capabilities(client: &ClientFacts) -> ServerCapabilities {
             change: Some(TextDocumentSyncKind::INCREMENTAL),
             ..TextDocumentSyncOptions::default()
         })),
+        workspace: Some(WorkspaceServerCapabilities {
+            workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(OneOf::Left(true)),
+            }),
+            file_operations: None,
+        }),
         completion_provider: Some(CompletionOptions::default()),
         inline_completion_provider: match client.registers_inline_completion {
             true => None,

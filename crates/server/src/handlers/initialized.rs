@@ -25,6 +25,13 @@ pub(crate) fn handle(session: &mut Session, request: Request<(), Wanted>) {
             register_options: Some(json!({ "section": "dacapo" })),
         });
     }
+    if client.registers_watchers {
+        registrations.push(Registration {
+            id: "dacapo-files".into(),
+            method: "workspace/didChangeWatchedFiles".into(),
+            register_options: Some(json!({ "watchers": [{ "globPattern": "**/.dacapo.toml" }] })),
+        });
+    }
     let configuration = client.pulls_configuration;
     let _ = request.reply.send(Wanted { registrations, configuration });
     // A client that is asked for its settings is told what is wrong once these are there.

@@ -11,7 +11,8 @@ const MAX_DEPTH: usize = 6;
 /// A client that cannot be initialised is of no use to its user, and a capability that cannot be read is one that it
 /// does not have.
 pub(crate) fn initialize_params(params: Value) -> Value {
-    let accepts = |params: &Value| serde_json::from_value::<InitializeParams>(params.clone()).is_ok();
+    let accepts =
+        |params: &Value| serde_json::from_value::<InitializeParams>(params.clone()).is_ok();
     let mut params = match params {
         Value::Object(_) => params,
         _ => json!({}),
@@ -87,7 +88,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_empty() {
-        for params in [json!(null), json!([]), json!("hello"), json!({}), json!({"capabilities": null})] {
+        for params in
+            [json!(null), json!([]), json!("hello"), json!({}), json!({"capabilities": null})]
+        {
             check(params, json!({"capabilities": {}}));
         }
     }

@@ -1,6 +1,7 @@
 //! Messages of our own, described in docs/lsp-extensions.md.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tower_lsp_server::ls_types::{
     InlineCompletionTriggerKind, Position, Range, TextDocumentIdentifier,
 };
@@ -8,6 +9,14 @@ use tower_lsp_server::ls_types::{
 pub(crate) const DOCUMENT_STATE: &str = "dacapo/documentState";
 pub(crate) const EXPLAIN: &str = "dacapo/explain";
 pub(crate) const STATUS: &str = "dacapo/status";
+
+/// Clients that were written for another completion server listen for another name, and tell of themselves in `editorInfo`.
+pub(crate) fn status_method(initialization_options: Option<&Value>) -> &'static str {
+    match initialization_options.and_then(|options| options.get("editorInfo")) {
+        Some(_) => "didChangeStatus",
+        None => STATUS,
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use assist::Trigger;
 use text::Encoding;
 use tower_lsp_server::ls_types::{
     ClientCapabilities, InitializeParams, InlineCompletionTriggerKind, InsertTextMode, MarkupKind,
-    Position, PositionEncodingKind, TextDocumentContentChangeEvent, Uri,
+    Position, PositionEncodingKind, TextDocumentContentChangeEvent, Uri, WorkspaceFolder,
 };
 use workspace::{Change, DocumentId, Language};
 
@@ -23,6 +23,10 @@ pub(crate) struct ClientFacts {
     pub(crate) pulls_configuration: bool,
     /// Sends `workspace/didChangeConfiguration` when asked to.
     pub(crate) registers_configuration: bool,
+    /// Watches files when asked to.
+    pub(crate) registers_watchers: bool,
+    /// Shows progress that the server begins.
+    pub(crate) shows_progress: bool,
 }
 
 pub(crate) fn client_facts(params: &InitializeParams) -> ClientFacts {
@@ -48,6 +52,16 @@ pub(crate) fn client_facts(params: &InitializeParams) -> ClientFacts {
             .and_then(|it| it.did_change_configuration.as_ref())
             .and_then(|it| it.dynamic_registration)
             .unwrap_or(false),
+        registers_watchers: workspace
+            .and_then(|it| it.did_change_watched_files.as_ref())
+            .and_then(|it| it.dynamic_registration)
+            .unwrap_or(false),
+        shows_progress: params
+            .capabilities
+            .window
+            .as_ref()
+            .and_then(|it| it.work_done_progress)
+            .unwrap_or(false),
     }
 }
 
@@ -70,8 +84,7 @@ fn encoding(capabilities: &ClientCapabilities) -> Encoding {
 /// Folders that the client works in; empty for a client without any.
 #[expect(deprecated, reason = "clients from before workspace folders send these fields alone")]
 pub(crate) fn roots(params: &InitializeParams) -> Vec<PathBuf> {
-    let folders: Vec<PathBuf> =
-        params.workspace_folders.iter().flatten().filter_map(|folder| path(&folder.uri)).collect();
+    let folders = folders(params.workspace_folders.as_deref().unwrap_or_default());
     if !folders.is_empty() {
         return folders;
     }
@@ -82,6 +95,10 @@ pub(crate) fn roots(params: &InitializeParams) -> Vec<PathBuf> {
         .or_else(|| params.root_path.as_ref().map(PathBuf::from))
         .into_iter()
         .collect()
+}
+
+pub(crate) fn folders(folders: &[WorkspaceFolder]) -> Vec<PathBuf> {
+    folders.iter().filter_map(|folder| path(&folder.uri)).collect()
 }
 
 pub(crate) fn document_id(uri: &Uri) -> DocumentId {

@@ -1,0 +1,67 @@
+//! Asks the assistant, away from the main loop: at once what it remembers, and the model when the user has paused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assist::{CancelFlag, Completion, Reason, Trigger};
+use workspace::{DocumentId, Snapshot};
+
+use crate::event::Event;
+use crate::models::SessionModel;
+use crate::session::Session;
+use crate::workers::Lanes;
+
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) model: SessionModel,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) document: DocumentId,
+    pub(crate) caret: usize,
+    pub(crate) trigger: Trigger,
+    pub(crate) cancel: CancelFlag,
+}
+
+/// Sends [`Event::Finished`] under `number`; the model is not asked before `delay` has passed.
+pub(crate) fn ask(session: &Session, number: u64, question: Question, delay: Duration) {
+    let question = Arc::new(question);
+    let Lanes { slow, quick } = session.lanes.clone();
+    let events = session.ways.events.clone();
+    session.ways.runtime.spawn(async move {
+        if !delay.is_zero() {
+            let asked = Arc::clone(&question);
+            match quick.run(move || asked.at_once()).await {
+                Some(None) => tokio::time::sleep(delay).await,
+                Some(Some(completion)) => {
+                    return events.send(Event::Finished(number, Some(Box::new(completion))));
+                }
+                None => return events.send(Event::Finished(number, None)),
+            }
+        }
+        let completion = slow.run(move || question.answer()).await;
+        events.send(Event::Finished(number, completion.map(Box::new)));
+    });
+}
+
+impl Question {
+    fn at_once(&self) -> Option<Completion> {
+        let assistant = self.model.at_hand()?;
+        assistant.complete_at_once(&self.snapshot, &self.document, self.caret, self.trigger)
+    }
+
+    fn answer(&self) -> Completion {
+        // Whoever typed on meanwhile has another request here by now.
+        if self.cancel.is_raised() {
+            return Completion::refused(Reason::Cancelled);
+        }
+        match self.model.for_request(self.trigger) {
+            Ok(assistant) => assistant.complete(
+                &self.snapshot,
+                &self.document,
+                self.caret,
+                self.trigger,
+                &self.cancel,
+            ),
+            Err(reason) => Completion::refused(reason),
+        }
+    }
+}
