@@ -71,8 +71,10 @@ impl Completer {
             tokenizer: Arc::clone(&self.tokenizer),
             stop_tokens: self.stop_tokens.clone(),
             control_tokens: self.control_tokens.clone(),
+            layout: config.layout.unwrap_or_else(|| Layout::of(&self.tokenizer)),
             config,
             memo: Memo::default(),
+            previous: Previous::default(),
         }
     }
 
