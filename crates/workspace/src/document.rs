@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use syntax::{Language, Tree};
 use text::{Applied, Buffer};
 
+use crate::index::analysis::analyse;
+use crate::index::segment::Segment;
+use crate::index::segment_of;
 use crate::tree_cell::TreeCell;
 
 /// Opaque name of an open document; the caller chooses it and it is unique among open documents.
@@ -31,6 +34,8 @@ pub struct Document {
     pub buffer: Buffer,
     /// Of `buffer` as it stands.
     tree: Option<Arc<TreeCell>>,
+    /// Of `buffer` as it stands, once someone has wanted it.
+    segment: Arc<OnceLock<Segment>>,
 }
 
 impl Document {
@@ -43,7 +48,7 @@ impl Document {
     ) -> Self {
         let cell = |language| Arc::new(TreeCell::new(language, buffer.clone()));
         let tree = language.map(cell);
-        Self { id, path, language, version, buffer, tree }
+        Self { id, path, language, version, buffer, tree, segment: Arc::default() }
     }
 
     /// The tree of the text as it stands; `None` when there is no grammar, the document is too large, or parsing took too long.
@@ -57,6 +62,13 @@ impl Document {
     pub(crate) fn changed(&mut self, applied: &[Applied]) {
         let buffer = &self.buffer;
         self.tree = self.tree.as_ref().map(|cell| Arc::new(cell.changed(applied, buffer.clone())));
+        self.segment = Arc::default();
+    }
+
+    /// What an index would say of the document; the first caller analyses it.
+    pub(crate) fn segment(&self) -> &Segment {
+        self.segment
+            .get_or_init(|| segment_of(vec![analyse(String::new(), &self.buffer, self.tree())]))
     }
 
     /// Above [`syntax::MAX_BYTES`] (4 MB), where no tree is kept.

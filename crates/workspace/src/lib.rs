@@ -1,4 +1,12 @@
-//! What the user has open: documents, their trees and versions, recent edits, immutable snapshots. No file is read here.
+//! What the user has open and what lies on disk: documents with trees and versions, recent edits, an index of each root, immutable snapshots.
+//!
+//! Files, environment and clock pass through [`System`].
+
+mod system;
+
+mod secrets;
+
+mod index;
 
 mod tree_cell;
 
@@ -10,14 +18,22 @@ mod difference;
 
 mod snapshot;
 
+mod repository;
+
 mod open;
 
 #[cfg(test)]
 mod tests;
 
 pub use document::{Document, DocumentId};
+pub use index::files::{MAX_FILE_BYTES, holds_secrets};
+pub use index::scan::{MAX_FILES, Progress, Scan};
+pub use index::{Index, IndexSize};
 pub use log::LoggedEdit;
 pub use open::{Change, Error, Workspace};
+pub use repository::{Chunk, Definition, File, ImportOf, NameUse, Query, Repository};
+pub use secrets::{mask, secrets};
 pub use snapshot::Snapshot;
-/// What a caller names when it opens a document.
-pub use syntax::Language;
+/// What a caller names when it opens a document or looks at what is in one.
+pub use syntax::{Language, ReferenceKind, SymbolKind};
+pub use system::{MemorySystem, Metadata, OsSystem, System, cache_directory};

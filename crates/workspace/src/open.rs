@@ -1,7 +1,7 @@
 //! The one writable state: everything open.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use syntax::Language;
@@ -9,7 +9,7 @@ use text::{Buffer, Edit, Encoding, Position};
 
 use crate::difference::difference;
 use crate::log::EditLog;
-use crate::{Document, DocumentId, Snapshot};
+use crate::{Document, DocumentId, Index, Snapshot};
 
 /// A change as it arrives from outside, in the order it is to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub struct Workspace {
     roots: Arc<[PathBuf]>,
     documents: BTreeMap<DocumentId, Arc<Document>>,
     log: EditLog,
+    indexes: Arc<[Index]>,
 }
 
 impl Workspace {
@@ -106,6 +107,17 @@ impl Workspace {
         &self.roots
     }
 
+    /// Takes an index in place of the one of the same root; those of other roots stay.
+    pub fn set_index(&mut self, index: Index) {
+        let others = self.indexes.iter().filter(|other| other.root() != index.root());
+        self.indexes = others.cloned().chain([index.clone()]).collect();
+    }
+
+    /// Forgets the index of a root.
+    pub fn remove_index(&mut self, root: &Path) {
+        self.indexes = self.indexes.iter().filter(|index| index.root() != root).cloned().collect();
+    }
+
     pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
         self.documents.get(id)
     }
@@ -115,6 +127,7 @@ impl Workspace {
             roots: Arc::clone(&self.roots),
             documents: self.documents.clone(),
             edits: self.log.edits(),
+            indexes: Arc::clone(&self.indexes),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Document, DocumentId, LoggedEdit};
+use crate::{Document, DocumentId, Index, LoggedEdit};
 
 /// An immutable view of a [`crate::Workspace`]; O(1) to take per document.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,7 @@ pub struct Snapshot {
     pub(crate) roots: Arc<[PathBuf]>,
     pub(crate) documents: BTreeMap<DocumentId, Arc<Document>>,
     pub(crate) edits: Arc<[LoggedEdit]>,
+    pub(crate) indexes: Arc<[Index]>,
 }
 
 impl Snapshot {
@@ -34,6 +35,11 @@ impl Snapshot {
         let holds = self.roots.iter().filter(|root| path.starts_with(root));
         let innermost = holds.max_by_key(|root| root.as_os_str().len())?;
         innermost.file_name().map(|name| name.to_string_lossy().into_owned())
+    }
+
+    /// The indexes of the roots, as far as they have been made.
+    pub fn indexes(&self) -> &[Index] {
+        &self.indexes
     }
 
     /// `path` relative to the innermost root that holds it, with forward slashes; the file name when no root does.

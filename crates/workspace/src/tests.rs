@@ -1,5 +1,8 @@
 //! Workspaces against plain strings, and the log of edits case by case.
 
+mod repository;
+mod secrets;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
