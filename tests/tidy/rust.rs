@@ -42,7 +42,9 @@ fn leaves_nothing_half_done(file: &File) -> Vec<String> {
 
 fn prints_only_where_a_person_reads(file: &File) -> Vec<String> {
     let path = &file.path;
-    let is_command = path.starts_with("crates/cli/") || path.starts_with("xtask/");
+    let is_command = path.starts_with("crates/cli/")
+        || path.starts_with("xtask/")
+        || path.contains("/examples/");
     let is_test =
         path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("tests.rs");
     if is_command || is_test {
@@ -153,6 +155,7 @@ fn only_commands_print() {
     let code = "fn f() { println!(); }";
     check(rule, "crates/text/src/lib.rs", code, &["crates/text/src/lib.rs:1: `println!`"]);
     check(rule, "crates/cli/src/main.rs", code, &[]);
+    check(rule, "crates/workspace/examples/index.rs", code, &[]);
     check(rule, "crates/text/src/tests.rs", code, &[]);
 }
 
