@@ -82,6 +82,24 @@ fn says_why_unsafe_is_sound(file: &File) -> Vec<String> {
     problems
 }
 
+fn reaches_the_machine_through_one_trait(file: &File) -> Vec<String> {
+    let path = &file.path;
+    let is_looked_at = path.starts_with("crates/workspace/src/")
+        && path != "crates/workspace/src/system/os.rs"
+        && !path.starts_with("crates/workspace/src/tests/");
+    if !is_looked_at {
+        return Vec::new();
+    }
+    let reach = ["std::env", "std::fs", "SystemTime::now", "Instant::now"];
+    let lines = file.text.lines().enumerate();
+    let found = lines.filter(|(_, line)| reach.iter().any(|name| line.contains(name)));
+    found
+        .map(|(idx, _)| {
+            format!("{path}:{}: ask the `System` instead, which tests can own", idx + 1)
+        })
+        .collect()
+}
+
 fn calls(file: &File, macros: &[&str], instead: &str) -> Vec<String> {
     let is_call = |word: &Word| word.is_macro && macros.contains(&word.text.as_str());
     let called = words(file).into_iter().filter(is_call);
@@ -146,6 +164,17 @@ fn nothing_is_half_done() {
         &["a.rs:1: `unimpl", "a.rs:1: `dbg!`"],
     );
     check(rule, "a.rs", "// todo!()\nfn f() -> &'static str { \"dbg!\" }", &[]);
+}
+
+#[test]
+fn the_workspace_reaches_the_machine_through_one_trait() {
+    hold(reaches_the_machine_through_one_trait);
+    let rule = reaches_the_machine_through_one_trait;
+    let code = "fn f() {\n    std::fs::read(p);\n}\n";
+    let path = "crates/workspace/src/index.rs";
+    check(rule, path, code, &["crates/workspace/src/index.rs:2: ask the `System`"]);
+    check(rule, "crates/workspace/src/system/os.rs", code, &[]);
+    check(rule, "crates/cli/src/main.rs", code, &[]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) mod files;
 
 pub(crate) mod scan;
 
+pub(crate) mod store;
+
 /// Parts that are smaller than this share of the largest one are merged into one when there are many of them.
 const SMALL_SHARE: usize = 8;
 
@@ -92,6 +94,10 @@ impl Index {
 
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    pub(crate) fn with_parts(&self, parts: Vec<Part>) -> Self {
+        Self { parts, ..self.clone() }
     }
 
     /// With a segment of new or changed files, and without the files of `gone`; paths are relative to the root.

@@ -8,6 +8,8 @@ mod secrets;
 
 mod index;
 
+mod indexer;
+
 mod tree_cell;
 
 mod document;
@@ -29,6 +31,7 @@ pub use document::{Document, DocumentId};
 pub use index::files::{MAX_FILE_BYTES, holds_secrets};
 pub use index::scan::{MAX_FILES, Progress, Scan};
 pub use index::{Index, IndexSize};
+pub use indexer::{IndexEvent, Indexer, IndexerConfig};
 pub use log::LoggedEdit;
 pub use open::{Change, Error, Workspace};
 pub use repository::{Chunk, Definition, File, ImportOf, NameUse, Query, Repository};

@@ -2,6 +2,7 @@
 
 mod repository;
 mod secrets;
+mod store;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

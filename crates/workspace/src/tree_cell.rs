@@ -94,3 +94,61 @@ impl Parsed {
         Self { tree, changes_until_parse }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use text::Edit;
+
+    fn typed(cell: &Arc<TreeCell>, text: &str) -> Arc<TreeCell> {
+        let mut buffer = cell.buffer.clone();
+        let end = buffer.len();
+        let applied = buffer.apply(&Edit { range: end..end, text: text.to_owned() });
+        Arc::new(cell.changed(&[applied], buffer))
+    }
+
+    #[track_caller]
+    fn check(cell: &TreeCell) {
+        let fresh = Tree::parse(Language::Rust, &cell.buffer).unwrap();
+        assert_eq!(cell.tree().unwrap().to_sexp(), fresh.to_sexp());
+    }
+
+    #[test]
+    fn a_change_parses_nothing_until_someone_looks() {
+        let first = Arc::new(TreeCell::new(Language::Rust, Buffer::from("fn f() {}\n")));
+        let second = typed(&first, "fn g() {}\n");
+        let third = typed(&second, "struct S;\n");
+        assert!([&first, &second, &third].iter().all(|cell| cell.parsed.get().is_none()));
+        check(&third);
+        assert!(first.parsed.get().is_none() && second.parsed.get().is_none());
+        // Now there is something to go on from, over versions that nobody looked at.
+        let fifth = typed(&typed(&third, "struct T"), ";\n");
+        assert!(matches!(&*fifth.lock(), Origin::Waiting { base: Some(_), n_changes: 2, .. }));
+        check(&fifth);
+        assert!(matches!(&*fifth.lock(), Origin::Begun), "what it was made from is let go");
+    }
+
+    #[test]
+    fn edits_without_end_are_not_kept() {
+        let mut cell = Arc::new(TreeCell::new(Language::Rust, Buffer::from("// ")));
+        check(&cell);
+        for _ in 0..=MAX_EDITS {
+            cell = typed(&cell, "x");
+        }
+        assert!(matches!(&*cell.lock(), Origin::Waiting { base: None, .. }));
+        check(&cell);
+    }
+
+    #[test]
+    fn readers_of_several_versions_may_parse_at_once() {
+        let mut cells = vec![Arc::new(TreeCell::new(Language::Rust, Buffer::from("fn f() {")))];
+        for text in [" 1", " + 2", "\n}", "\n", "fn g() {}"] {
+            cells.push(typed(&cells[cells.len() - 1], text));
+        }
+        std::thread::scope(|scope| {
+            for cell in cells.iter().rev() {
+                scope.spawn(|| check(cell));
+            }
+        });
+    }
+}

@@ -1,6 +1,5 @@
 //! What the index wants to know of one file.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
@@ -8,7 +7,7 @@ use syntax::{Language, Outline, Tree, chunks};
 use text::Buffer;
 
 use crate::index::segment::Hash;
-use crate::index::terms::count_terms;
+use crate::index::terms::{Counts, count_terms};
 use crate::secrets::mask;
 
 /// Chunks are about as long as a function that one reads without scrolling.
@@ -33,12 +32,16 @@ pub(crate) struct Analysis {
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(crate) range: Range<usize>,
-    pub(crate) terms: HashMap<String, u32>,
+    pub(crate) terms: Counts,
 }
 
 /// Analyses a text; `tree` is that of `buffer`.
 pub(crate) fn analyse(path: String, buffer: &Buffer, tree: Option<&Tree>) -> Analysis {
-    let outline = tree.map(Tree::outline).unwrap_or_default();
+    let mut outline = tree.map(Tree::outline).unwrap_or_default();
+    for import in &mut outline.imports {
+        // A path may be an address with a password in it.
+        import.path = mask(&import.path).into_owned();
+    }
     let text = buffer.to_string();
     // Offsets stay what they are: what is masked keeps its length.
     let masked = mask(&text);

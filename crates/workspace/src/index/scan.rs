@@ -81,6 +81,9 @@ impl Index {
                 let mut analyses = Vec::new();
                 let mut unreadable = Vec::new();
                 for (relative, path, language) in *batch {
+                    if scan.cancel.load(Ordering::Relaxed) {
+                        break;
+                    }
                     match self.look_at(relative, path, *language, known.get(relative.as_str())) {
                         Look::Same => {}
                         Look::New(analysis) => analyses.push(*analysis),

@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
+
 /// Longer runs of letters are data.
 const MAX_IDENTIFIER: usize = 80;
+
+/// Terms and how often each is there.
+pub(crate) type Counts = HashMap<String, u32, FxBuildHasher>;
 
 /// Terms of a text and how often each is there.
 ///
 /// `readHttpHeader2` and `read_http_header_2` both give `readhttpheader2`, `read`, `http` and `header`: a search finds the same thing in
 /// any style of naming. Terms have two characters at least.
-pub(crate) fn count_terms(text: &str) -> HashMap<String, u32> {
-    let mut counts = HashMap::new();
+pub(crate) fn count_terms(text: &str) -> Counts {
+    let mut counts = Counts::default();
     for_each_term(text, &mut |term| match counts.get_mut(term) {
         Some(count) => *count += 1,
         None => {

@@ -5,12 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use ignore::{WalkBuilder, WalkState};
 use tempfile::NamedTempFile;
 
 use super::{Metadata, System};
+
+/// A folder with more files than this is no project.
+const MAX_WALKED: usize = 500_000;
 
 /// Excludes files from the index in the syntax of `.gitignore`.
 const IGNORE_FILE: &str = ".dacapoignore";
@@ -45,13 +49,18 @@ impl System for OsSystem {
 
     fn walk(&self, root: &Path) -> Vec<PathBuf> {
         let found = Mutex::new(Vec::new());
+        let n_found = AtomicUsize::new(0);
         walker(root).build_parallel().run(|| {
             let mut batch = Batch { paths: Vec::new(), found: &found };
+            let n_found = &n_found;
             Box::new(move |entry| {
                 if let Ok(entry) = entry
                     && entry.file_type().is_some_and(|kind| kind.is_file())
                 {
                     batch.paths.push(entry.into_path());
+                    if MAX_WALKED < n_found.fetch_add(1, Ordering::Relaxed) {
+                        return WalkState::Quit;
+                    }
                 }
                 WalkState::Continue
             })
