@@ -1,6 +1,6 @@
 //! Reads a root into an index, on as many threads as the caller grants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -64,10 +64,10 @@ impl Index {
         paths.sort_unstable();
         paths.truncate(MAX_FILES);
         let known = self.known_files();
-        let found: HashMap<&str, ()> = paths.iter().map(|(path, ..)| (path.as_str(), ())).collect();
+        let found: HashSet<&str> = paths.iter().map(|(path, ..)| path.as_str()).collect();
         let mut gone: Vec<String> = known
             .keys()
-            .filter(|path| !found.contains_key(*path))
+            .filter(|path| !found.contains(*path))
             .map(|path| (*path).to_owned())
             .collect();
         let n_files = paths.len();
