@@ -1,4 +1,4 @@
-"""A person at Helix: completes, accepts, saves; the file on disk is what counts.
+"""A person at Helix: completes, accepts, runs an action, saves; the file on disk is what counts.
 
 DACAPO is the binary, HELIX the editor. PICTURES, if set, is a folder for pictures of the screen.
 """
@@ -19,9 +19,21 @@ class Rectangle:
     def __init__(self, width, height):
         self.width = width
 """
+ACTION_TEXT = """\
+class Rectangle:
+    def __init__(self, width, height):
+        self.width = width
+        self.height = height
+
+    def get_width(self):
+        return self.width
+
+    def get_height(self):
+"""
+ACTION = "Complete this body"
 
 
-def start(home, file):
+def start(home, folder, *files):
     """Helix with the lines that we ship, unchanged, and dacapo on its PATH."""
     config = home / "config" / "helix"
     config.mkdir(parents=True)
@@ -36,7 +48,7 @@ def start(home, file):
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
     }
-    return Terminal([os.environ["HELIX"], str(file)], str(file.parent), environment)
+    return Terminal([os.environ["HELIX"], *files], str(folder), environment, rows=14)
 
 
 def picture(helix, name):
@@ -46,42 +58,71 @@ def picture(helix, name):
         helix.picture(pathlib.Path(folder) / f"{name}.svg")
 
 
+def command(helix, text):
+    helix.press("Escape")
+    helix.type(text)
+    helix.press("Enter")
+
+
+def saved(helix, file, before):
+    """Writes the file and returns what is on disk, once that is another text."""
+    command(helix, ":write")
+    return wait_until("the file", file.read_text, lambda text: text != before)
+
+
 def complete(helix, file):
     """Asks with C-x until the menu is there: while the model is being loaded it is empty."""
     helix.wait_for("the file", lambda screen: "class Rectangle" in screen)
     helix.press("g", "e", "o")
     helix.wait_for("insert mode", lambda screen: "INS" in screen)
-    screen = helix.wait_for("the menu", has_item, between=lambda: helix.press("C-x"))
-    item = next(line for line in screen.splitlines() if "self.height" in line or is_item(line))
+    screen = helix.wait_for("the menu", lambda screen: any(map(is_item, screen.splitlines())), lambda: helix.press("C-x"))
+    item = next(line for line in screen.splitlines() if is_item(line))
     picture(helix, "helix-completion")
-    helix.press("Tab", "Enter", "Escape")
-    helix.type(":w")
-    helix.press("Enter")
-    found = wait_until("the file", file.read_text, lambda text: text != TEXT)
+    helix.press("Tab", "Enter")
+    found = saved(helix, file, TEXT)
     added = found.removeprefix(TEXT).strip()
     assert found.startswith(TEXT) and added, found
-    assert added.splitlines()[0].strip() in item, (added, item)
+    assert added.splitlines()[0] in item, (added, item)
     print(f"ok   a suggestion is taken from the menu and saved: {added!r}")
-
-
-def has_item(screen):
-    return any(is_item(line) for line in screen.splitlines())
 
 
 def is_item(line):
     """Helix writes the kind of an item behind its label."""
-    return line.rstrip().endswith("text") or " text " in line
+    return line.rstrip().endswith(" text")
+
+
+def act(helix, file):
+    command(helix, f":open {file.name}")
+    helix.wait_for("the other file", lambda screen: "get_height" in screen)
+    helix.press("9", "g", "g", "g", "l")
+    ask = lambda: helix.press("Escape", "Space", "a")  # noqa: E731
+    helix.wait_for("the action", lambda screen: ACTION in screen, ask, every_s=5)
+    picture(helix, "helix-code-action")
+    helix.press("Enter")
+    found = wait_until("the body", lambda: saved_now(helix, file), lambda text: text != ACTION_TEXT)
+    body = found.removeprefix(ACTION_TEXT.rstrip("\n"))
+    assert body.startswith("\n        ") and body.strip(), found
+    print(f"ok   an action writes a body, and it is saved: {body.strip()!r}")
+    helix.press("Escape", "u")
+    assert saved(helix, file, found) == ACTION_TEXT
+    print("ok   it is undone as one step")
+
+
+def saved_now(helix, file):
+    command(helix, ":write")
+    return file.read_text()
 
 
 def main():
     home = pathlib.Path(tempfile.mkdtemp(prefix="dacapo-helix-"))
     project = home / "project"
     (project / ".git").mkdir(parents=True)
-    file = project / "rectangle.py"
-    file.write_text(TEXT)
-    helix = start(home, file)
+    texts = {"rectangle.py": TEXT, "getters.py": ACTION_TEXT}
+    for name, text in texts.items():
+        (project / name).write_text(text)
+    helix = start(home, project, "rectangle.py")
     try:
-        complete(helix, file)
+        complete(helix, project / "rectangle.py")
     except Exception:
         picture(helix, "helix-failure")
         raise

@@ -56,7 +56,9 @@ local function run()
   editor:request('nvim_command', 'filetype on')
   editor:request('nvim_cmd', { cmd = 'edit', args = { file } }, {})
   local is_attached = editor:wait(LONG_MS, function()
-    return lua("local client = vim.lsp.get_clients({ name = 'dacapo', bufnr = 0 })[1] return client ~= nil and client.initialized == true")
+    return lua(
+      "local client = vim.lsp.get_clients({ name = 'dacapo', bufnr = 0 })[1] return client ~= nil and client.initialized == true"
+    )
   end)
   report:check('the server is attached', is_attached)
 
@@ -69,7 +71,11 @@ local function run()
   expected[4] = '        ' .. expected[4]
   report:same('Tab takes it, and it is on disk', expected, on_disk())
   editor:type('u')
-  report:same('is undone by itself', vim.list_extend(vim.deepcopy(TEXT), { '        ' }), lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)'))
+  report:same(
+    'is undone by itself',
+    vim.list_extend(vim.deepcopy(TEXT), { '        ' }),
+    lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)')
+  )
   editor:type('A')
   local again = wait_for_ghost()
   report:same('comes again', shown, again)
@@ -105,7 +111,11 @@ local function run()
     page = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)'), '\n')
     return page:find('# The prompt', 1, true) ~= nil
   end)
-  report:check('shows the suggestion and the prompt', page:find('# Suggestion', 1, true) and page:find('class Rectangle:', 1, true), page)
+  report:check(
+    'shows the suggestion and the prompt',
+    page:find('# Suggestion', 1, true) and page:find('class Rectangle:', 1, true),
+    page
+  )
   editor:type(':close<CR>')
 
   report.scope = 'health'
@@ -117,6 +127,37 @@ local function run()
   local words = lua("return vim.fn.getcompletion('Dacapo ', 'cmdline')")
   report:check('completes', vim.list_contains(words, 'rewrite') and vim.list_contains(words, 'why'), words)
 
+  report.scope = 'action'
+  local getters = vim.fs.joinpath(folder, 'getters.py')
+  local before = vim.list_extend(vim.deepcopy(TEXT), {
+    '        self.height = height',
+    '',
+    '    def get_width(self):',
+    '        return self.width',
+    '',
+    '    def get_height(self):',
+  })
+  vim.fn.writefile(before, getters)
+  editor:type((':edit %s<CR>G$'):format(getters))
+  local function lines()
+    return lua('return vim.api.nvim_buf_get_lines(0, 0, -1, true)')
+  end
+  local function is_longer()
+    return #before < #lines()
+  end
+  editor:type(':Dacapo complete<CR>')
+  report:check(':Dacapo complete writes a body', editor:wait(LONG_MS, is_longer), lines())
+  editor:type('u')
+  report:same('is undone as one step', before, lines())
+  editor:type('G$')
+  lua([[vim.lsp.buf.code_action({ apply = true, filter = function(action)
+    return action.title == 'Complete this body'
+  end })]])
+  report:check('the code action writes a body', editor:wait(LONG_MS, is_longer), lines())
+  editor:type(':write<CR>')
+  report:same('is on disk', lines(), vim.fn.readfile(getters))
+  editor:type((':edit %s<CR>G'):format(file))
+
   report.scope = 'restart'
   local pids = lua('return vim.api.nvim_get_proc_children(vim.fn.getpid())')
   editor:type(':Dacapo restart<CR>')
@@ -126,7 +167,7 @@ local function run()
   end)
   report:check('starts another server', is_back)
   editor:type('A')
-  report:check('ghost text comes again', #wait_for_ghost() ~= 0, lua('return seen.statusline()'))
+  report:check('ghost text comes again', #wait_for_ghost() ~= 0, lua('return seen.lines()'))
 
   -- Neovim 0.12 cannot be had for this test: what is shown is only that its functions are called.
   report.scope = 'inline completion of Neovim 0.12, played'

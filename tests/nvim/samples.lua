@@ -44,7 +44,16 @@ return {
       -- Between 漢 and 字, after the crab, and over several lines at once.
       { from = { 15, 28 }, to = { 15, 28 }, lines = { 'é🦀' } },
       { from = { 15, 17 }, to = { 15, 21 }, lines = { '𝕏' } },
-      { from = { 6, 4 }, to = { 9, 5 }, lines = { 'let mut counts = HashMap::new(); // 🦀', '    for word in text.split(\'é\') {', '        *counts.entry(word.to_string()).or_insert(0) += 1;', '    }' } },
+      {
+        from = { 6, 4 },
+        to = { 9, 5 },
+        lines = {
+          'let mut counts = HashMap::new(); // 🦀',
+          "    for word in text.split('é') {",
+          '        *counts.entry(word.to_string()).or_insert(0) += 1;',
+          '    }',
+        },
+      },
       { from = { 0, 0 }, to = { 1, 0 }, lines = { '' } },
     },
     bursts = {
@@ -89,7 +98,11 @@ return {
       -- Between 漢 and 字, the crab itself, and over several lines at once.
       { from = { 18, 35 }, to = { 18, 35 }, lines = { 'é🦀' } },
       { from = { 18, 24 }, to = { 18, 28 }, lines = { '𝕏' } },
-      { from = { 9, 4 }, to = { 10, 25 }, lines = { 'for word in text.split("🦀"):', '        counts[word] += 2  # 漢字', '' } },
+      {
+        from = { 9, 4 },
+        to = { 10, 25 },
+        lines = { 'for word in text.split("🦀"):', '        counts[word] += 2  # 漢字', '' },
+      },
       { from = { 4, 0 }, to = { 6, 0 }, lines = { '' } },
     },
     bursts = {

@@ -9,7 +9,9 @@ local cancelled = {}
 
 local function result_of(method)
   if method == 'initialize' then
-    return { capabilities = { inlineCompletionProvider = true, textDocumentSync = 1, positionEncoding = script.encoding } }
+    return {
+      capabilities = { inlineCompletionProvider = true, textDocumentSync = 1, positionEncoding = script.encoding },
+    }
   end
   if method == 'textDocument/inlineCompletion' then
     return { items = script.items }

@@ -184,7 +184,12 @@ local function run(sample, setting)
   local file = vim.fs.joinpath(folder, sample.name)
   vim.fn.mkdir(vim.fs.joinpath(folder, '.git'), 'p')
   local line_end = setting.fileformat == 'dos' and '\r' or ''
-  vim.fn.writefile(vim.tbl_map(function(line) return line .. line_end end, sample.text), file)
+  vim.fn.writefile(
+    vim.tbl_map(function(line)
+      return line .. line_end
+    end, sample.text),
+    file
+  )
 
   local editor = Editor.start(folder, here)
   local cmd = { assert(vim.env.DACAPO, 'DACAPO names no binary'), 'lsp' }

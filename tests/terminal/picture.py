@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 12
@@ -31,12 +32,13 @@ class Style:
 def svg(lines):
     """Lines with escape sequences as `tmux capture-pane -e` writes them."""
     rows = list(_rows(lines))
+    background = _commonest_background(rows)
     n_columns = max((sum(len(text) for text, _ in row) for row in rows), default=0)
     width, height = MARGIN * 2 + n_columns * CELL_WIDTH, MARGIN * 2 + len(rows) * CELL_HEIGHT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">',
-        f'<rect width="100%" height="100%" rx="6" fill="{BACKGROUND}"/>',
+        f'<rect width="100%" height="100%" rx="6" fill="{background}"/>',
     ]
     for row_idx, row in enumerate(rows):
         column = 0
@@ -44,6 +46,14 @@ def svg(lines):
             parts.extend(_run(text, style, row_idx, column))
             column += len(text)
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _commonest_background(rows):
+    counts = Counter()
+    for row in rows:
+        for text, style in row:
+            counts[style.background or BACKGROUND] += len(text)
+    return counts.most_common(1)[0][0] if counts else BACKGROUND
 
 
 def _run(text, style, row_idx, column):

@@ -1,7 +1,6 @@
 """A terminal of its own by tmux: keys go in, the screen comes out as text or as a picture."""
 
 import os
-import shutil
 import subprocess
 import time
 import uuid
@@ -33,6 +32,9 @@ class Terminal:
         """Keys by tmux's names: Enter, Escape, C-x, and single signs."""
         for key in keys:
             self._tmux("send-keys", key)
+            if key == "Escape":
+                # Or the program takes it and the next key for one key with Alt.
+                time.sleep(0.2)
 
     def type(self, text):
         """Types a text, one key after the other."""
@@ -66,10 +68,6 @@ class Terminal:
 
     def close(self):
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], env=self.environment, check=False, capture_output=True)
-
-
-def available():
-    return shutil.which("tmux") is not None
 
 
 def wait_until(what, ask, is_good):

@@ -38,7 +38,16 @@ fn neovim_spec(neovim: &Path, dacapo: &Path, words: &[&str]) -> Result<()> {
     run(at_home(&mut command, "nvim"), LIMIT)
 }
 
-/// Helix in a terminal: complete, accept, save.
+/// Neovim in a terminal: ghost text on the screen.
+pub(crate) fn neovim_screen(dacapo: &Path) -> Result<()> {
+    system::program(&["tmux"], "tmux")?;
+    let mut command = shell::program("python3");
+    command.args(["-B", "tests/nvim/screen.py"]);
+    command.env("DACAPO", dacapo).env("NEOVIM", python::neovim()?);
+    run(&mut command, LIMIT)
+}
+
+/// Helix in a terminal: complete, accept, act, save.
 pub(crate) fn helix(dacapo: &Path) -> Result<()> {
     system::program(&["tmux"], "tmux")?;
     let mut command = shell::program("python3");

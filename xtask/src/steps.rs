@@ -35,6 +35,11 @@ pub(crate) const ALL: &[Step] = &[
         run: || editors::older_neovim(&dacapo()?),
     },
     Step {
+        name: "nvim-tty",
+        about: "ghost text of a real Neovim in a terminal",
+        run: || editors::neovim_screen(&dacapo()?),
+    },
+    Step {
         name: "helix",
         about: "a real Helix completes and saves",
         run: || editors::helix(&dacapo()?),

@@ -16,6 +16,7 @@ const SETTINGS = {
   'telemetry.telemetryLevel': 'off',
   'window.commandCenter': false,
   'workbench.startupEditor': 'none',
+  'workbench.reduceMotion': 'on',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.tips.enabled': false,
 };

@@ -5,6 +5,9 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 /** Limits are generous, for machines with much else to do; nothing waits longer than it must. */
 const LIMIT_MS = 120_000;
+const TYPE_AGAIN_MS = 8_000;
+/** Until what moves stands still, for a picture. */
+const SETTLED_MS = 600;
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -25,7 +28,7 @@ export class Workbench {
   /** @param pictures a folder for pictures; none are taken without. */
   static async start(chromiumPath: string, pictures: string | undefined): Promise<Workbench> {
     const browser = await chromium.launch({ executablePath: chromiumPath, args: FLAGS, timeout: LIMIT_MS });
-    const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
+    const page = await browser.newPage({ viewport: { width: 900, height: 420 } });
     page.setDefaultTimeout(LIMIT_MS);
     return new Workbench(browser, page, pictures);
   }
@@ -49,11 +52,17 @@ export class Workbench {
     await this.page.keyboard.type(text, { delay: 40 });
   }
 
-  /** The ghost text, once there is any. */
+  /** The ghost text, once there is any; while there is none, a space is typed and taken back now and then. */
   async ghostText(): Promise<string> {
-    await this.page.locator(GHOST).first().waitFor();
-    const pieces = await this.page.locator(GHOST).allTextContents();
-    return plain(pieces.join(''));
+    const seen = async () => plain((await this.page.locator(GHOST).allTextContents()).join(''));
+    let again = Date.now() + TYPE_AGAIN_MS;
+    return this.until('the ghost text', async () => {
+      if (again <= Date.now()) {
+        await this.press('Space', 'Backspace');
+        again = Date.now() + TYPE_AGAIN_MS;
+      }
+      return seen();
+    }, (text) => text !== '');
   }
 
   async noGhostText(): Promise<void> {
@@ -67,6 +76,24 @@ export class Workbench {
     await input.waitFor();
     await input.fill(`>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+  }
+
+  /** Runs the code action of that title from the menu of the light-bulb. */
+  async codeAction(title: string, picture: string): Promise<void> {
+    const row = this.page.locator('.action-widget .monaco-list-row', { hasText: title });
+    await this.until('the menu of actions', async () => {
+      await this.press('Escape', 'Control+.');
+      await this.page.waitForTimeout(2000);
+      return row.isVisible();
+    }, (isThere) => isThere);
+    await this.picture(picture);
+    await row.click();
+  }
+
+  /** Number of the last line that the editor shows. */
+  async lineCount(): Promise<number> {
+    const numbers = await this.page.locator('.editor-instance .line-numbers').allTextContents();
+    return Math.max(0, ...numbers.map(Number));
   }
 
   /** What the item in the status bar says to a screen reader, once it matches. */
@@ -93,6 +120,7 @@ export class Workbench {
   async picture(name: string): Promise<void> {
     if (this.pictures !== undefined) {
       await mkdir(this.pictures, { recursive: true });
+      await this.page.waitForTimeout(SETTLED_MS);
       await this.page.screenshot({ path: path.join(this.pictures, `${name}.png`) });
     }
   }

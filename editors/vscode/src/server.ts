@@ -22,7 +22,7 @@ export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<ServerState>();
   readonly onState = this.changed.event;
   private readonly declared: string[];
-  private readonly configurationWatch: vscode.Disposable;
+  private readonly watches: vscode.Disposable[];
   private client: LanguageClient | undefined;
   private current: ServerState = { kind: 'stopped' };
   /** Starts and stops one after the other, however fast they are asked for. */
@@ -34,12 +34,14 @@ export class Server implements vscode.Disposable {
     private readonly pause: Pause,
   ) {
     this.declared = declaredSettings(context.extension.packageJSON);
-    this.configurationWatch = vscode.workspace.onDidChangeConfiguration(async (event) => {
-      if (this.client?.isRunning() === true && affectsServerSettings(event, this.declared)) {
-        const settings = { dacapo: serverSettings(this.declared) };
-        await this.client.sendNotification('workspace/didChangeConfiguration', { settings });
-      }
-    });
+    this.watches = [
+      vscode.workspace.onDidChangeConfiguration(async (event) => {
+        if (affectsServerSettings(event, this.declared)) {
+          await this.sendSettings();
+        }
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.sendSettings()),
+    ];
   }
 
   get state(): ServerState {
@@ -66,9 +68,16 @@ export class Server implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.configurationWatch.dispose();
+    vscode.Disposable.from(...this.watches).dispose();
     this.changed.dispose();
     void this.enqueue(() => this.halt());
+  }
+
+  private async sendSettings(): Promise<void> {
+    if (this.client?.isRunning() === true) {
+      const settings = { dacapo: serverSettings(this.declared) };
+      await this.client.sendNotification('workspace/didChangeConfiguration', { settings });
+    }
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {

@@ -30,16 +30,19 @@ export function affectsServerSettings(event: vscode.ConfigurationChangeEvent, de
 }
 
 /**
- * What a person has set of the server's settings, as a tree.
+ * What a person has set of the server's settings, as a tree, and whether the folders are trusted.
  *
  * Defaults are left out: they would override the files in which the server looks for its settings.
+ * So is what a folder says that is not trusted.
  */
 export function serverSettings(declared: string[], scope?: vscode.Uri): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION, scope);
-  const settings: Record<string, unknown> = {};
+  const { isTrusted } = vscode.workspace;
+  const settings: Record<string, unknown> = { trusted: isTrusted };
   for (const key of serverKeys(declared)) {
     const found = configuration.inspect(key);
-    const value = found?.workspaceFolderValue ?? found?.workspaceValue ?? found?.globalValue;
+    const ofFolder = isTrusted ? (found?.workspaceFolderValue ?? found?.workspaceValue) : undefined;
+    const value = ofFolder ?? found?.globalValue;
     if (value !== undefined) {
       insert(settings, key.split('.'), value);
     }

@@ -18,11 +18,17 @@ end
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.detach(client, bufnr)
-  require('dacapo.suggest').disable(bufnr)
-  require('dacapo.keys').unmap(bufnr)
   if vim.tbl_count(client.attached_buffers) <= 1 then
     require('dacapo.status').forget(client.id)
   end
+  -- After a restart the next server is attached before the last one is told to be gone.
+  for _, other in ipairs(vim.lsp.get_clients({ name = 'dacapo', bufnr = bufnr })) do
+    if other.id ~= client.id then
+      return
+    end
+  end
+  require('dacapo.suggest').disable(bufnr)
+  require('dacapo.keys').unmap(bufnr)
 end
 
 return M

@@ -10,7 +10,11 @@ local is_before_0_11 = vim.fn.has('nvim-0.11') == 0
 ---@return vim.lsp.Config
 local function lsp_config()
   local file = vim.api.nvim_get_runtime_file('lsp/dacapo.lua', false)[1]
-  return vim.tbl_deep_extend('force', dofile(assert(file, 'lsp/dacapo.lua is not on the runtimepath')), require('dacapo.config').get().lsp)
+  return vim.tbl_deep_extend(
+    'force',
+    dofile(assert(file, 'lsp/dacapo.lua is not on the runtimepath')),
+    require('dacapo.config').get().lsp
+  )
 end
 
 ---@param bufnr integer
@@ -91,6 +95,38 @@ function M.cancel(client, id)
   else
     client:cancel_request(id)
   end
+end
+
+--- The parameters of a request at the caret: where insert mode was left, if the cursor has not gone away since.
+---
+--- In normal mode the cursor is on a character, at the end of a line on the last one, and no text can be meant there.
+---@param client vim.lsp.Client
+---@return lsp.TextDocumentPositionParams
+function M.position_params(client)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  local cursor, left = vim.api.nvim_win_get_cursor(0), vim.api.nvim_buf_get_mark(0, '^')
+  if vim.api.nvim_get_mode().mode:sub(1, 1) == 'n' and cursor[1] == left[1] and left[2] - cursor[2] == 1 then
+    local line = vim.api.nvim_get_current_line()
+    params.position.character = M.character(line, left[2], client.offset_encoding)
+  end
+  return params
+end
+
+--- A byte column as one of the protocol.
+---@param line string
+---@param column integer
+---@param encoding string
+---@return integer
+function M.character(line, column, encoding)
+  local before = line:sub(1, column)
+  if encoding == 'utf-8' then
+    return #before
+  end
+  if not is_before_0_11 then
+    return vim.str_utfindex(before, encoding)
+  end
+  local n_characters, n_units = vim.str_utfindex(before)
+  return encoding == 'utf-16' and n_units or n_characters
 end
 
 --- A column of the protocol as a byte column, clamped to the line.

@@ -36,11 +36,12 @@ end
 
 --- The selection where the command was typed on one, whole lines for another range, else the cursor.
 ---@param command vim.api.keyset.create_user_command.command_args
----@param encoding string
+---@param client vim.lsp.Client
 ---@return lsp.Range
-local function range_of(command, encoding)
+local function range_of(command, client)
   if command.range == 0 then
-    return vim.lsp.util.make_range_params(0, encoding).range
+    local position = client_of.position_params(client).position
+    return { start = position, ['end'] = position }
   end
   local first, last = vim.api.nvim_buf_get_mark(0, '<'), vim.api.nvim_buf_get_mark(0, '>')
   local is_selection = first[1] == command.line1 and last[1] == command.line2
@@ -48,7 +49,7 @@ local function range_of(command, encoding)
     local last_line = vim.fn.getline(command.line2)
     first, last = { command.line1, 0 }, { command.line2, math.max(#last_line - 1, 0) }
   end
-  return vim.lsp.util.make_given_range_params(first, last, 0, encoding).range
+  return vim.lsp.util.make_given_range_params(first, last, 0, client.offset_encoding).range
 end
 
 --- The diagnostic at the cursor as the protocol has it.
@@ -80,14 +81,20 @@ local function execute(name, argument)
     return
   end
   local id
-  id = client_of.request(client, 'workspace/executeCommand', { command = name, arguments = { argument } }, function(failure)
-    if id then
-      running[id] = nil
-    end
-    if failure then
-      tell(failure.message, vim.log.levels.ERROR)
-    end
-  end, vim.api.nvim_get_current_buf())
+  id = client_of.request(
+    client,
+    'workspace/executeCommand',
+    { command = name, arguments = { argument } },
+    function(failure)
+      if id then
+        running[id] = nil
+      end
+      if failure then
+        tell(failure.message, vim.log.levels.ERROR)
+      end
+    end,
+    vim.api.nvim_get_current_buf()
+  )
   if id then
     running[id] = client.id
   end
@@ -102,7 +109,7 @@ local function run_action(word, command)
   end
   local argument = {
     uri = vim.uri_from_bufnr(0),
-    range = range_of(command, client.offset_encoding),
+    range = range_of(command, client),
   }
   local instruction = vim.trim(command.args:sub(#word + 1))
   if instruction ~= '' then
@@ -165,7 +172,10 @@ function M.run(command)
   elseif COMMANDS[word] then
     COMMANDS[word]()
   else
-    tell(('there is no :Dacapo %s; there are %s'):format(word, table.concat(M.complete('', 'Dacapo '), ', ')), vim.log.levels.ERROR)
+    tell(
+      ('there is no :Dacapo %s; there are %s'):format(word, table.concat(M.complete('', 'Dacapo '), ', ')),
+      vim.log.levels.ERROR
+    )
   end
 end
 

@@ -215,16 +215,20 @@ end
 
 ---@param bufnr integer
 local function ask_soon(bufnr)
-  timer:start(require('dacapo.config').get().debounce_ms, 0, vim.schedule_wrap(function()
-    ask(bufnr, AUTOMATIC)
-  end))
+  timer:start(
+    require('dacapo.config').get().debounce_ms,
+    0,
+    vim.schedule_wrap(function()
+      ask(bufnr, AUTOMATIC)
+    end)
+  )
 end
 
 --- The text or the cursor may have moved: goes along with the suggestion, or asks for another.
 ---@param bufnr integer
 local function follow(bufnr)
   local ghost = ghosts[bufnr]
-  if not ghost or not is_inserting() then
+  if not ghost or bufnr ~= vim.api.nvim_get_current_buf() or not is_inserting() then
     return
   end
   local row, column = cursor()
@@ -251,21 +255,19 @@ function M.enable(client, bufnr)
   local function on(events, callback)
     vim.api.nvim_create_autocmd(events, { group = group, buffer = bufnr, callback = callback })
   end
-  on({ 'InsertEnter', 'TextChangedI', 'CursorMovedI' }, function()
+  local function follow_soon()
     -- `InsertEnter` comes before the mode has changed.
     vim.schedule(function()
       follow(bufnr)
     end)
-  end)
+  end
+  on({ 'InsertEnter', 'TextChangedI', 'CursorMovedI', 'CompleteDone' }, follow_soon)
   on({ 'TextChangedP', 'InsertLeave', 'BufLeave' }, function()
     forget(bufnr)
     ghosts[bufnr].seen = nil
   end)
-  on('CompleteDone', function()
-    vim.schedule(function()
-      follow(bufnr)
-    end)
-  end)
+  -- Somebody may be typing already.
+  follow_soon()
 end
 
 ---@param bufnr integer

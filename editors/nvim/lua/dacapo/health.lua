@@ -40,7 +40,10 @@ local function check_server()
   if not version then
     vim.health.error(('%s does not say that it is dacapo: %s'):format(program, vim.trim(result.stderr or '')))
   elseif version:match('^%d+%.%d+') ~= SERIES then
-    vim.health.warn(('%s is version %s, this plugin is made for %s'):format(program, version, SERIES), { 'install both from the same release' })
+    vim.health.warn(
+      ('%s is version %s, this plugin is made for %s'):format(program, version, SERIES),
+      { 'install both from the same release' }
+    )
   else
     vim.health.ok(('%s, version %s; `dacapo doctor` in a terminal tells more'):format(program, version))
   end
@@ -50,7 +53,9 @@ local function check_clients()
   vim.health.start('Buffers')
   local clients = vim.lsp.get_clients({ name = 'dacapo' })
   if #clients == 0 then
-    vim.health.info("no server runs; it starts with the first buffer of one of its file types, after `vim.lsp.enable('dacapo')` or `setup`")
+    vim.health.info(
+      "no server runs; it starts with the first buffer of one of its file types, after `vim.lsp.enable('dacapo')` or `setup`"
+    )
   end
   for _, client in ipairs(clients) do
     local text = 'server %d: %d buffers, positions in %s, root %s'

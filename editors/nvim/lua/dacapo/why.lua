@@ -62,7 +62,7 @@ end
 
 ---@param client vim.lsp.Client
 function M.open(client)
-  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  local params = client_of.position_params(client)
   params.triggerKind = INVOKED
   client_of.request(client, 'dacapo/explain', params, function(failure, explanation)
     if failure then
