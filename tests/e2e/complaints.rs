@@ -180,6 +180,21 @@ async fn complaint_12_an_editor_that_waits_for_the_menu_is_answered_at_once() {
 }
 
 #[tokio::test]
+async fn complaint_15_ghost_text_by_the_protocols_own_request_with_several_to_choose_from() {
+    let document = document();
+    let mut session = start(&document).await;
+    let caret = document.caret(Units::Utf16);
+    let asked = items(&mut session, &document.uri, caret, 1).await;
+    let texts: std::collections::BTreeSet<String> =
+        asked.as_array().unwrap().iter().map(|item| item["insertText"].to_string()).collect();
+    assert_eq!(texts.len(), asked.as_array().unwrap().len(), "{asked}");
+    assert!((1..=3).contains(&texts.len()), "{asked}");
+    let while_typing = items(&mut session, &document.uri, caret, 2).await;
+    assert_eq!(while_typing.as_array().unwrap().len(), 1);
+    session.finish().await;
+}
+
+#[tokio::test]
 async fn complaint_14_what_is_left_of_a_suggestion_stays_after_a_part_is_taken() {
     let document = document();
     let mut session = start(&document).await;

@@ -12,5 +12,6 @@ mod lifecycle;
 mod load;
 mod malformed;
 mod order;
+mod redaction;
 mod status;
 mod sync;

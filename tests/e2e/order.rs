@@ -120,7 +120,7 @@ async fn an_answer_for_older_text_is_dropped() {
         session.document_state(&document.uri).await;
         drop(held);
         let n_items = session.answer(id).await.unwrap()["items"].as_array().unwrap().len();
-        assert_eq!(n_items, usize::from(!change));
+        assert_eq!(0 < n_items, !change);
     }
     session.finish().await;
 }

@@ -25,6 +25,11 @@ pub(crate) const ALL: &[Step] = &[
         run: parity,
     },
     Step {
+        name: "pygls",
+        about: "a language client that is not ours, with dacapo and its daemon",
+        run: pygls,
+    },
+    Step {
         name: "nvim",
         about: "a real Neovim edits with dacapo attached",
         run: || editors::neovim(&dacapo()?),
@@ -98,6 +103,13 @@ fn parity() -> Result<()> {
         shell::program(&python).arg("tests/parity/check_cli.py").arg("--dacapo").arg(dacapo()?),
         SHORT,
     )
+}
+
+fn pygls() -> Result<()> {
+    let python = tools::python::with_pygls()?;
+    let mut command = shell::program(&python);
+    command.args(["-m", "unittest", "discover", "tests/pygls"]);
+    run(command.env("DACAPO", dacapo()?), SHORT)
 }
 
 fn doc() -> Result<()> {

@@ -67,6 +67,18 @@ impl Assistant {
         self.completer.complete(snapshot, document, offset, trigger, cancel)
     }
 
+    /// Has the model read what a request at `offset` would have it read, while nobody waits for it, so that the request
+    /// finds it there. Waits for that; does nothing while the weights are not there.
+    pub fn warm_up(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        offset: usize,
+        cancel: &CancelFlag,
+    ) {
+        self.completer.warm_up(snapshot, document, offset, cancel);
+    }
+
     /// Completes at byte `offset` for whoever asks by hand and wants to choose: the likeliest suggestion and up to two
     /// others. Waits for the engine like [`Assistant::complete`], for up to five answers instead of one.
     pub fn complete_several(

@@ -5,7 +5,7 @@ mod several;
 use std::sync::Arc;
 
 use context::{Budget, Layout, NoPrompt, Prompt, Settings, caret_offset, prompt};
-use engine::{CancelFlag, Error, Finish, Outcome, Request, Sampling, Status};
+use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling, Status};
 use text::LineEnding;
 use tokenizer::Tokenizer;
 use workspace::{Document, DocumentId, Snapshot};
@@ -108,6 +108,32 @@ impl Completer {
         trigger: Trigger,
     ) -> Option<Completion> {
         self.without_model(snapshot, id, offset, trigger).err().map(|completion| *completion)
+    }
+
+    pub(crate) fn warm_up(
+        &self,
+        snapshot: &Snapshot,
+        id: &DocumentId,
+        offset: usize,
+        cancel: &CancelFlag,
+    ) {
+        if self.source.status() != Status::Ready {
+            return;
+        }
+        let open = self.without_model(snapshot, id, offset, Trigger::Automatic);
+        let Ok((document, offset, _)) = open else { return };
+        let prompt = self.prompt(snapshot, document, offset, self.source.n_context());
+        let Ok(prompt) = prompt else { return };
+        let generation = self.source.generate(Request {
+            tokens: prompt.tokens,
+            n_usable_tokens: self.tokenizer.vocab_size(),
+            priority: Priority::WarmUp,
+            cancel: cancel.clone(),
+            ..Request::default()
+        });
+        if let Ok(mut tokens) = generation {
+            while tokens.next_choice().is_some() {}
+        }
     }
 
     /// What the model is to be asked about, or the answer where it need not be.

@@ -297,8 +297,9 @@ pub(crate) enum Precision {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    #[command(flatten)]
-    pub(crate) model: ModelFlag,
+    /// The model to look at, whatever the configuration says
+    #[arg(long, value_name = "M", env = "DACAPO_MODEL")]
+    pub(crate) model: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use assist::{Assistant, Sampling, Sources};
@@ -119,9 +120,13 @@ impl ModelSource {
 
     /// An engine that reads the weights when it first needs them.
     pub(crate) fn engine(&self, options: LoadOptions) -> Result<Handle> {
+        self.engine_under(engine::Options::default(), options)
+    }
+
+    fn engine_under(&self, engine: engine::Options, options: LoadOptions) -> Result<Handle> {
         let config = self.config()?;
         let source = self.clone();
-        Ok(Handle::start(engine::Options::default(), move |progress| {
+        Ok(Handle::start(engine, move |progress| {
             Plt::load(config.clone(), &source.weights()?, options, progress)
         }))
     }
@@ -151,11 +156,19 @@ impl ModelSource {
 
     /// Assistants over one engine, one for each configuration.
     pub(crate) fn assistants_with(&self, configs: &[assist::Config]) -> Result<Vec<Assistant>> {
+        self.assistants_under(engine::Options::default(), configs)
+    }
+
+    fn assistants_under(
+        &self,
+        options: engine::Options,
+        configs: &[assist::Config],
+    ) -> Result<Vec<Assistant>> {
         let tokenizer = self.tokenizer().with_context(|| format!("no tokenizer for {self}"))?;
         let tokenizer = Arc::new(tokenizer);
         let config = self.config()?;
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
-        let engine = self.engine(LoadOptions::default())?;
+        let engine = self.engine_under(options, LoadOptions::default())?;
         let assistant = |config: &assist::Config| {
             Assistant::new(engine.clone(), Arc::clone(&tokenizer), stop_tokens.clone(), *config)
         };
@@ -165,11 +178,27 @@ impl ModelSource {
 
 /// Models by the names that [`ModelSource::find`] knows.
 #[derive(Debug)]
-pub(crate) struct ModelDirectory;
+pub(crate) struct ModelDirectory {
+    /// As in [`engine::Options::idle`].
+    idle: Option<Duration>,
+}
+
+impl ModelDirectory {
+    pub(crate) fn of(config: &server::config::Config) -> Self {
+        let seconds = config.model.unload_after_seconds;
+        Self { idle: (seconds != 0).then(|| Duration::from_secs(seconds.into())) }
+    }
+}
 
 impl server::Models for ModelDirectory {
     fn open(&self, name: &str) -> Result<Assistant, String> {
-        let open = || ModelSource::find(name)?.assistant(DEFAULT_MAX_TOKENS);
+        let open = || -> Result<Assistant> {
+            let source = ModelSource::find(name)?;
+            let options = engine::Options { idle: self.idle, ..engine::Options::default() };
+            let config = source.assist_config(DEFAULT_MAX_TOKENS)?;
+            let assistants = source.assistants_under(options, &[config])?;
+            assistants.into_iter().next().context("there is an assistant for the configuration")
+        };
         open().map_err(|error| format!("{error:#}"))
     }
 }

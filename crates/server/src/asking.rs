@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use assist::{CancelFlag, Completion, Reason, Trigger};
+use assist::{CancelFlag, Completion, Reason, Several, Trigger};
 use workspace::{DocumentId, Snapshot};
 
 use crate::event::Event;
@@ -18,6 +18,8 @@ pub(crate) struct Question {
     pub(crate) document: DocumentId,
     pub(crate) caret: usize,
     pub(crate) trigger: Trigger,
+    /// Whoever asks can choose among several.
+    pub(crate) several: bool,
     pub(crate) cancel: CancelFlag,
 }
 
@@ -32,7 +34,7 @@ pub(crate) fn ask(session: &Session, number: u64, question: Question, delay: Dur
             match quick.run(move || asked.at_once()).await {
                 Some(None) => tokio::time::sleep(delay).await,
                 Some(Some(completion)) => {
-                    return events.send(Event::Finished(number, Some(Box::new(completion))));
+                    return events.send(Event::Finished(number, Some(Box::new(one(completion)))));
                 }
                 None => return events.send(Event::Finished(number, None)),
             }
@@ -42,26 +44,33 @@ pub(crate) fn ask(session: &Session, number: u64, question: Question, delay: Dur
     });
 }
 
+fn one(completion: Completion) -> Several {
+    Several { first: completion, others: Vec::new() }
+}
+
 impl Question {
     fn at_once(&self) -> Option<Completion> {
         let assistant = self.model.at_hand()?;
         assistant.complete_at_once(&self.snapshot, &self.document, self.caret, self.trigger)
     }
 
-    fn answer(&self) -> Completion {
+    fn answer(&self) -> Several {
         // Whoever typed on meanwhile has another request here by now.
         if self.cancel.is_raised() {
-            return Completion::refused(Reason::Cancelled);
+            return one(Completion::refused(Reason::Cancelled));
         }
         match self.model.for_request(self.trigger) {
-            Ok(assistant) => assistant.complete(
+            Ok(assistant) if self.several => {
+                assistant.complete_several(&self.snapshot, &self.document, self.caret, &self.cancel)
+            }
+            Ok(assistant) => one(assistant.complete(
                 &self.snapshot,
                 &self.document,
                 self.caret,
                 self.trigger,
                 &self.cancel,
-            ),
-            Err(reason) => Completion::refused(reason),
+            )),
+            Err(reason) => one(Completion::refused(reason)),
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct ModelConfig {
     pub name: String,
     /// Read the weights as soon as an editor connects, instead of when somebody begins to type.
     pub preload: bool,
+    /// Seconds without a request after which the weights are given back; they are read again when somebody types. 0 keeps them. Read from the user's file alone, when the daemon starts.
+    #[schemars(range(min = 0, max = 604_800))]
+    pub unload_after_seconds: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +101,7 @@ impl Default for Config {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "default".into(), preload: false }
+        Self { name: "default".into(), preload: false, unload_after_seconds: 900 }
     }
 }
 

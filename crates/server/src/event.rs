@@ -1,6 +1,6 @@
 //! Every cause of work that reaches the main loop.
 
-use assist::{CancelFlag, Completion};
+use assist::{CancelFlag, Several};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
@@ -52,7 +52,7 @@ pub(crate) enum Event {
     DocumentState(Request<DocumentStateParams, Option<DocumentState>>),
     Explain(Request<ExplainParams, Explanation>),
     /// The assistant is done with the request of this number; `None` when it panicked.
-    Finished(u64, Option<Box<Completion>>),
+    Finished(u64, Option<Box<Several>>),
     /// The client is gone; answered with whether it had asked for `shutdown`.
     End(oneshot::Sender<bool>),
 }

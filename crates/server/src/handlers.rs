@@ -15,9 +15,9 @@ pub(crate) mod inline_completion;
 
 use std::time::{Duration, Instant};
 
-use assist::{CancelFlag, Finish, Reason, Trigger};
+use assist::{CancelFlag, Finish, Reason, Several, Trigger};
 use tower_lsp_server::ls_types::{LogTraceParams, TextDocumentPositionParams, TraceValue};
-use workspace::Document;
+use workspace::{Document, DocumentId};
 
 use crate::asking::{self, Question};
 use crate::progress;
@@ -45,6 +45,10 @@ fn start(
     let line = document.buffer.line_range(document.buffer.line_of(caret)).start;
     let starts_line = document.buffer.slice(line.min(caret)..caret).trim().is_empty();
     let delay = delay(session, trigger, &waiting, starts_line);
+    let several =
+        trigger == Trigger::Invoked && matches!(waiting, Waiting::InlineCompletion { .. });
+    // What it has read stays, and is what this request needs.
+    session.warm_up.raise();
     let running = Running {
         document,
         caret,
@@ -66,6 +70,7 @@ fn start(
         document: id,
         caret,
         trigger,
+        several,
         cancel,
     };
     asking::ask(session, number, question, delay);
@@ -107,26 +112,29 @@ fn switched_off(session: &Session, document: &Document, trigger: Trigger) -> Opt
     None
 }
 
+/// Whether the settings allow suggestions in a document while the user types.
+pub(crate) fn may_suggest(session: &Session, id: &DocumentId) -> bool {
+    let document = session.workspace.document(id);
+    document.is_some_and(|document| switched_off(session, document, Trigger::Automatic).is_none())
+}
+
 fn refuse(session: &mut Session, waiting: Waiting, why: NoAnswer) {
     waiting.decline(why.code, why.message.clone());
     session.last_reason = Some(why);
 }
 
 /// Answers the request that the assistant is done with.
-pub(crate) fn finish(
-    session: &mut Session,
-    number: u64,
-    completion: Option<Box<assist::Completion>>,
-) {
+pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Several>>) {
     let Some(running) = session.running.remove(number) else {
         return;
     };
-    let Some(completion) = completion else {
+    let Some(answer) = answer else {
         tracing::error!(number, "a completion panicked");
         return running
             .waiting
             .decline("internal-error", "an internal error; the log has more".into());
     };
+    let Several { first: completion, others } = *answer;
     log(session, number, &running, &completion);
     if let Some(outcome) = completion.outcome
         && outcome.finish != Finish::Cancelled
@@ -147,9 +155,7 @@ pub(crate) fn finish(
     };
     let client = &session.client;
     match running.waiting {
-        Waiting::Explain { reply } => {
-            explain::answer(client, &running.document, *completion, reply)
-        }
+        Waiting::Explain { reply } => explain::answer(client, &running.document, completion, reply),
         _ if running.stale => {
             running.waiting.decline("stale", "the document has changed since".into())
         }
@@ -158,13 +164,13 @@ pub(crate) fn finish(
                 client,
                 &running.document,
                 running.caret,
-                *completion,
+                completion.suggestion.ok().into_iter().chain(others),
                 selected,
                 reply,
             );
         }
         Waiting::Completion { reply } => {
-            completion::answer(client, &running.document, running.caret, *completion, reply);
+            completion::answer(client, &running.document, running.caret, completion, reply);
         }
     }
 }

@@ -30,7 +30,7 @@ mod typing;
 mod watch;
 mod workers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -64,17 +64,24 @@ pub struct Options {
 }
 
 impl Options {
-    /// The settings that hold outside of any workspace, before the editor says anything.
-    pub fn resolve(&self) -> config::Resolved {
+    /// The settings that hold before an editor says anything, in a workspace folder or outside of any.
+    pub fn resolve(&self, folder: Option<&Path>) -> config::Resolved {
         let command_line = Layer { source: Source::CommandLine, values: self.command_line.clone() };
         let user = self.user_file.as_deref().map(config::read_user_file).transpose();
-        let (user, problem) = match user {
-            Ok(layer) => (layer.flatten(), None),
-            Err(problem) => (None, Some(problem)),
+        let workspace = folder.map(config::read_workspace_file).transpose();
+        let mut layers = vec![command_line];
+        let mut problems = Vec::new();
+        for read in [user, workspace] {
+            match read {
+                Ok(layer) => layers.extend(layer.flatten()),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut resolved = match folder {
+            Some(folder) => config::resolve_in(folder, &layers),
+            None => config::resolve(&layers),
         };
-        let layers: Vec<Layer> = user.into_iter().chain([command_line]).collect();
-        let mut resolved = config::resolve(&layers);
-        resolved.problems.extend(problem);
+        resolved.problems.extend(problems);
         resolved
     }
 }

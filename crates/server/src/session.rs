@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use assist::Reason;
+use assist::{CancelFlag, Reason};
 use serde::Serialize;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) status_method: &'static str,
     pub(crate) typing: Typing,
     pub(crate) shown: Option<Shown>,
+    /// Raised to end the warm-up that may be at work.
+    pub(crate) warm_up: CancelFlag,
     pub(crate) ways: Ways,
     pub(crate) lanes: Lanes,
 }
@@ -111,6 +113,7 @@ impl Session {
             status_method: ext::STATUS,
             typing: Typing::default(),
             shown: None,
+            warm_up: CancelFlag::default(),
             ways,
             lanes: Lanes::default(),
         }

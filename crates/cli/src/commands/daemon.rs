@@ -52,8 +52,8 @@ async fn serve(place: Place, build: Build) -> Result<()> {
         return Ok(());
     }
     let user_file = config::user_file(|name| std::env::var_os(name));
-    let config = Options { user_file, ..Options::default() }.resolve().config;
-    let host = Arc::new(Host::new(ModelDirectory));
+    let config = Options { user_file, ..Options::default() }.resolve(None).config;
+    let host = Arc::new(Host::new(ModelDirectory::of(&config)));
     let exit_after = Duration::from_secs(config.daemon.exit_after_seconds.into());
     Ok(server::daemon::run(Service { place, build, host, exit_after }).await?)
 }

@@ -1,6 +1,7 @@
 //! `dacapo doctor`: what runs where, and one timed completion.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -8,6 +9,8 @@ use anyhow::Result;
 use assist::Trigger;
 use engine::CancelFlag;
 use serde::Serialize;
+use serde_json::{Value, json};
+use server::{Options, config};
 use workspace::{DocumentId, Language, Workspace};
 
 use crate::arguments::Doctor;
@@ -23,6 +26,7 @@ struct Report {
     device: Device,
     model: ModelReport,
     settings: Vec<Setting>,
+    daemon: DaemonReport,
     completion: Option<CompletionReport>,
     problems: Vec<String>,
 }
@@ -50,8 +54,18 @@ struct ModelReport {
 #[derive(Serialize)]
 struct Setting {
     name: &'static str,
-    value: String,
-    origin: &'static str,
+    value: Value,
+    origin: String,
+}
+
+/// Where the daemon is to be found, and whether it is there.
+#[derive(Serialize, Default)]
+struct DaemonReport {
+    running: bool,
+    socket: Option<PathBuf>,
+    log_file: Option<PathBuf>,
+    n_sessions: Option<usize>,
+    same_build: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +78,7 @@ struct CompletionReport {
 }
 
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
-    let report = examine(&arguments.model.model);
+    let report = examine(arguments.model.as_deref());
     let code = if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if arguments.json {
         print_json(&report)?;
@@ -74,32 +88,75 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn examine(model: &str) -> Report {
+fn examine(model: Option<&str>) -> Report {
+    let options = Options {
+        user_file: config::user_file(|name| std::env::var_os(name)),
+        command_line: model.map_or(json!({}), |name| json!({ "model": { "name": name } })),
+    };
+    let folder = std::env::current_dir().ok();
+    let resolved = options.resolve(folder.as_deref());
+    let (daemon, problem) = examine_daemon();
+    let mut problems: Vec<String> = resolved.problems.iter().map(ToString::to_string).collect();
+    problems.extend(problem);
+    let settings = resolved.settings().into_iter().map(|(name, value, sources)| {
+        let sources: Vec<String> = sources.iter().map(ToString::to_string).collect();
+        Setting { name, value, origin: sources.join(", ") }
+    });
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
         device: device(),
         model: ModelReport::default(),
-        settings: vec![
-            setting("model", model, "default", "--model or DACAPO_MODEL"),
-            setting(
-                "log level",
-                &std::env::var("DACAPO_LOG").unwrap_or_else(|_| "warn".to_owned()),
-                "warn",
-                "DACAPO_LOG",
-            ),
-        ],
+        settings: settings.chain([log_level()]).collect(),
+        daemon,
         completion: None,
-        problems: Vec::new(),
+        problems,
     };
-    if let Err(error) = examine_model(model, &mut report) {
+    if let Err(error) = examine_model(&resolved.config.model.name, &mut report) {
         report.problems.push(format!("{error:#}"));
     }
     report
 }
 
-fn setting(name: &'static str, value: &str, default: &str, otherwise: &'static str) -> Setting {
-    let origin = if value == default { "default" } else { otherwise };
-    Setting { name, value: value.to_owned(), origin }
+fn log_level() -> Setting {
+    let (value, origin) = match std::env::var("DACAPO_LOG") {
+        Ok(level) => (level, "DACAPO_LOG"),
+        Err(_) => ("warn".to_owned(), "default"),
+    };
+    Setting { name: "DACAPO_LOG", value: value.into(), origin: origin.to_owned() }
+}
+
+/// What is found, and what is wrong.
+#[cfg(unix)]
+fn examine_daemon() -> (DaemonReport, Option<String>) {
+    use server::daemon::{Error, connect, greeting::Build, place::Place};
+
+    let mut report = DaemonReport::default();
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
+        runtime.block_on(async {
+            let place = Place::find(|name| std::env::var_os(name))?;
+            report.socket = Some(place.socket());
+            report.log_file = Some(place.log_file());
+            let build = Build::of_this_program();
+            let found = connect::report(&place, &build).await?;
+            Ok::<_, Error>((found.sessions.len(), found.build == build))
+        })
+    });
+    match asked {
+        Ok(Ok((n_sessions, same_build))) => {
+            report.running = true;
+            report.n_sessions = Some(n_sessions);
+            report.same_build = Some(same_build);
+            (report, None)
+        }
+        Ok(Err(Error::NotRunning)) => (report, None),
+        Ok(Err(error)) => (report, Some(format!("the daemon: {error}"))),
+        Err(error) => (report, Some(format!("the daemon: {error}"))),
+    }
+}
+
+#[cfg(not(unix))]
+fn examine_daemon() -> (DaemonReport, Option<String>) {
+    (DaemonReport::default(), None)
 }
 
 fn examine_model(name: &str, report: &mut Report) -> Result<()> {
@@ -218,6 +275,13 @@ fn print(report: &Report) -> Result<()> {
     )?;
     for setting in &report.settings {
         writeln!(stdout, "setting      {} = {} ({})", setting.name, setting.value, setting.origin)?;
+    }
+    if let Some(socket) = &report.daemon.socket {
+        let state = match (report.daemon.running, report.daemon.n_sessions) {
+            (true, Some(n_sessions)) => format!("runs with {n_sessions} sessions"),
+            _ => "does not run".to_owned(),
+        };
+        writeln!(stdout, "daemon       {state}, socket {}", socket.display())?;
     }
     if let Some(completion) = &report.completion {
         writeln!(

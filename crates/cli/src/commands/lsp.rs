@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Lsp) -> Result<ExitCode> {
 }
 
 async fn standalone(options: Options) -> Result<Ended> {
-    let host = Arc::new(Host::new(ModelDirectory));
+    let host = Arc::new(Host::new(ModelDirectory::of(&options.resolve(None).config)));
     Ok(server::serve(tokio::io::stdin(), tokio::io::stdout(), host, options).await?)
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use assist::{CancelFlag, Status};
 use tower_lsp_server::ls_types::{DidChangeTextDocumentParams, TextDocumentContentChangeEvent};
 use workspace::DocumentId;
 
+use crate::handlers;
 use crate::proto::from;
 use crate::session::Session;
 use crate::shown::Fate;
@@ -25,28 +27,57 @@ pub(crate) fn handle(session: &mut Session, params: DidChangeTextDocumentParams)
         return;
     }
     session.typing.changed(Instant::now());
-    if let Some(last) = last {
-        judge(session, &id, &last);
+    let caret = last.and_then(|last| caret_after(session, &id, &last));
+    match caret {
+        Some(caret) => judge(session, &id, caret),
+        None => session.shown = None,
     }
-    let config = session.settings.session();
-    if config.enabled && config.completion.automatic {
+    if let Some(caret) = caret
+        && handlers::may_suggest(session, &id)
+    {
         // Who types will want a suggestion.
         session.preload();
+        warm_up(session, id, caret);
     }
 }
 
+/// Where the change ends; unknown where the whole text came, since there is no telling which part of it was typed.
+fn caret_after(
+    session: &Session,
+    id: &DocumentId,
+    last: &TextDocumentContentChangeEvent,
+) -> Option<usize> {
+    let document = session.workspace.document(id)?;
+    let start = document.buffer.offset(from::position(last.range?.start), session.client.encoding);
+    Some(start + last.text.len())
+}
+
+/// Lets the model read the prompt that a request here would have, while it has nothing else to do.
+fn warm_up(session: &mut Session, id: DocumentId, caret: usize) {
+    session.warm_up.raise();
+    let Some(assistant) = session.model.at_hand() else { return };
+    if assistant.engine().status() != Status::Ready {
+        return;
+    }
+    let cancel = CancelFlag::default();
+    session.warm_up = cancel.clone();
+    let snapshot = session.workspace.snapshot();
+    session.work(&session.lanes.slow, move || {
+        if !cancel.is_raised() {
+            assistant.warm_up(&snapshot, &id, caret, &cancel);
+        }
+    });
+}
+
 /// Sees what the change says of the suggestion that is shown.
-fn judge(session: &mut Session, id: &DocumentId, last: &TextDocumentContentChangeEvent) {
+fn judge(session: &mut Session, id: &DocumentId, caret: usize) {
     let Some(shown) = session.shown.take_if(|shown| shown.is_of(id)) else {
         return;
     };
-    // Where the whole text came there is no telling which part of it was typed.
-    let (Some(range), Some(document)) = (last.range, session.workspace.document(id)) else {
+    let Some(document) = session.workspace.document(id) else {
         return;
     };
-    let buffer = &document.buffer;
-    let start = buffer.offset(from::position(range.start), session.client.encoding);
-    match shown.fate(buffer, start + last.text.len()) {
+    match shown.fate(&document.buffer, caret) {
         Fate::Open => session.shown = Some(shown),
         Fate::Taken => {
             session.typing.taken();

@@ -1,6 +1,6 @@
 //! `textDocument/inlineCompletion` (LSP 3.18): the suggestion as ghost text.
 
-use assist::{Completion, Suggestion};
+use assist::Suggestion;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
     InlineCompletionItem, InlineCompletionList, InlineCompletionParams, SelectedCompletionInfo,
@@ -30,15 +30,12 @@ pub(crate) fn answer(
     client: &ClientFacts,
     document: &Document,
     caret: usize,
-    completion: Completion,
+    suggestions: impl Iterator<Item = Suggestion>,
     selected: Option<SelectedCompletionInfo>,
     reply: oneshot::Sender<InlineCompletionList>,
 ) {
-    let items = completion
-        .suggestion
-        .ok()
-        .and_then(|suggestion| item(client, document, caret, &suggestion, selected.as_ref()))
-        .into_iter()
+    let items = suggestions
+        .filter_map(|suggestion| item(client, document, caret, &suggestion, selected.as_ref()))
         .collect();
     let _ = reply.send(InlineCompletionList { items });
 }

@@ -1,0 +1,191 @@
+"""Plays typing sessions to `dacapo lsp` at their real speed and prints how long suggestions took.
+
+    python tests/replay/replay.py --dacapo target/release/dacapo
+    python tests/replay/replay.py --dacapo target/release/dacapo --clients 10 --seconds 120
+
+Like an editor without a wait of its own it asks at every keystroke, and cancels what it asked before. Every request must
+have exactly one answer. All clients share one daemon, in folders of its own; its memory is looked at on the way.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HEADER = "import math\n\n\ndef distance(a, b):\n    return math.hypot(a[0] - b[0], a[1] - b[1])\n\n"
+
+
+class Client:
+    """One editor: sends what is typed, asks, cancels, and counts answers."""
+
+    def __init__(self, dacapo, environment, number):
+        self.dacapo, self.environment = dacapo, environment
+        self.uri = f"file:///replay/{number}.py"
+        self.next_id = 1
+        self.asked = {}
+        self.cancelled = set()
+        self.times = {"suggestion": [], "nothing": [], "cancelled": []}
+        self.text, self.version = HEADER, 1
+
+    async def start(self):
+        self.process = await asyncio.create_subprocess_exec(
+            self.dacapo, "lsp", env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.reading = asyncio.create_task(self.read())
+        self.request("initialize", {"processId": os.getpid(), "capabilities": {}})
+        await self.answered()
+        self.notify("initialized", {})
+        document = {"uri": self.uri, "languageId": "python", "version": 1, "text": self.text}
+        self.notify("textDocument/didOpen", {"textDocument": document})
+        # The weights are read, and not measured.
+        self.ask(kind=1)
+        await self.answered()
+        self.times = {name: [] for name in self.times}
+
+    def send(self, message):
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    def notify(self, method, params):
+        self.send({"method": method, "params": params})
+
+    def request(self, method, params):
+        number, self.next_id = self.next_id, self.next_id + 1
+        self.asked[number] = time.perf_counter()
+        self.send({"id": number, "method": method, "params": params})
+        return number
+
+    def place(self):
+        lines = self.text.split("\n")
+        return {"line": len(lines) - 1, "character": len(lines[-1])}
+
+    def ask(self, kind=2):
+        context = {"triggerKind": kind}
+        place = {"textDocument": {"uri": self.uri}, "position": self.place(), "context": context}
+        return self.request("textDocument/inlineCompletion", place)
+
+    def type(self, stroke):
+        end = self.place()
+        if "insert" in stroke:
+            start, inserted = end, stroke["insert"]
+            self.text += inserted
+        else:
+            self.text, inserted = self.text[: -stroke["delete"]], ""
+            start = self.place()
+        self.version += 1
+        change = {"range": {"start": start, "end": end}, "text": inserted}
+        document = {"uri": self.uri, "version": self.version}
+        self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+
+    async def read(self):
+        while header := await self.process.stdout.readline():
+            length = int(header.split(b":")[1])
+            await self.process.stdout.readline()
+            message = json.loads(await self.process.stdout.readexactly(length))
+            if "method" in message:
+                continue
+            number = message["id"]
+            took = time.perf_counter() - self.asked.pop(number)  # A second answer fails here.
+            items = (message.get("result") or {}).get("items")
+            if number in self.cancelled:
+                kind = "cancelled"
+            else:
+                kind = "suggestion" if items else "nothing"
+            self.times[kind].append(took * 1e3)
+
+    async def answered(self):
+        while self.asked and not self.reading.done():
+            await asyncio.sleep(0.005)
+        if self.reading.done():
+            self.reading.result()
+
+    async def play(self, strokes, until):
+        last = None
+        while time.monotonic() < until:
+            for stroke in strokes:
+                await asyncio.sleep(stroke["after_ms"] / 1e3)
+                if until <= time.monotonic():
+                    break
+                self.type(stroke)
+                if last in self.asked:
+                    self.cancelled.add(last)
+                    self.notify("$/cancelRequest", {"id": last})
+                last = self.ask()
+                await self.process.stdin.drain()
+            else:
+                if until == float("inf"):
+                    break
+        await self.answered()
+
+    async def stop(self):
+        self.request("shutdown", None)
+        await self.answered()
+        self.notify("exit", None)
+        await self.process.wait()
+        self.reading.cancel()
+        if self.asked:
+            sys.exit(f"requests without an answer: {sorted(self.asked)}")
+
+
+def percentiles(times):
+    times = sorted(times)
+    if not times:
+        return "none"
+    at = lambda share: times[min(len(times) - 1, int(share * len(times)))]
+    return (
+        f"{len(times):6} answers   p50 {at(0.5):7.1f} ms   p90 {at(0.9):7.1f} ms"
+        f"   p95 {at(0.95):7.1f} ms   p99 {at(0.99):7.1f} ms   longest {times[-1]:7.1f} ms"
+    )
+
+
+async def status(dacapo, environment):
+    process = await asyncio.create_subprocess_exec(
+        dacapo, "daemon", "status", "--json", env=environment, stdout=subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return json.loads(output)
+
+
+async def watch(dacapo, environment):
+    """Prints the daemon's memory every ten seconds."""
+    began = time.monotonic()
+    while True:
+        report = await status(dacapo, environment)
+        memory = (report.get("memoryBytes") or 0) / 1e6
+        sessions = len(report.get("sessions", []))
+        print(f"{time.monotonic() - began:6.0f} s   {memory:7.1f} MB   {sessions} sessions   {report.get('requests')} requests")
+        await asyncio.sleep(10)
+
+
+async def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--dacapo", required=True)
+    arguments.add_argument("--session", type=Path, default=HERE / "session.jsonl")
+    arguments.add_argument("--clients", type=int, default=1)
+    arguments.add_argument("--seconds", type=float, help="go on for so long instead of once")
+    arguments = arguments.parse_args()
+    strokes = [json.loads(line) for line in arguments.session.read_text("utf-8").splitlines()]
+    dacapo = str(Path(arguments.dacapo).resolve())
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"HOME": home, "XDG_RUNTIME_DIR": home}
+        clients = [Client(dacapo, environment, number) for number in range(arguments.clients)]
+        await asyncio.gather(*(client.start() for client in clients))
+        watching = asyncio.create_task(watch(dacapo, environment))
+        until = time.monotonic() + arguments.seconds if arguments.seconds else float("inf")
+        await asyncio.gather(*(client.play(strokes, until) for client in clients))
+        watching.cancel()
+        print("at the end:", json.dumps({"memoryBytes": (await status(dacapo, environment))["memoryBytes"]}))
+        await asyncio.gather(*(client.stop() for client in clients))
+        subprocess.run([dacapo, "daemon", "stop"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    for kind in ("suggestion", "nothing", "cancelled"):
+        print(f"{kind:11}", percentiles([took for client in clients for took in client.times[kind]]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
