@@ -15,8 +15,7 @@
 (defun check (name is-good &rest detail)
   "Say that NAME IS-GOOD, or end with DETAIL."
   (unless is-good
-    (message "FAIL %s: %S" name detail)
-    (kill-emacs 1))
+    (error "FAIL %s: %S" name detail))
   (setq n-passed (1+ n-passed))
   (message "ok   %s" name))
 
@@ -38,6 +37,9 @@
        (file (expand-file-name "rectangle.py" folder))
        (dacapo-command (list (getenv "DACAPO") "lsp"))
        (eglot-sync-connect 120))
+  ;; The daemon and the settings are those of the test alone.
+  (dolist (name '("XDG_RUNTIME_DIR" "XDG_CONFIG_HOME"))
+    (setenv name (make-temp-file "dacapo-emacs-home-" t)))
   (unwind-protect
       (progn
         (with-temp-file file (insert text))
@@ -61,7 +63,9 @@
           (_ (check "there is a completion" nil)))
         (eglot-shutdown (eglot-current-server) nil 20)
         (check "the server ends" (not (eglot-current-server))))
-    (delete-directory folder t)))
+    (call-process (getenv "DACAPO") nil nil nil "daemon" "stop")
+    (dolist (made (list folder (getenv "XDG_RUNTIME_DIR") (getenv "XDG_CONFIG_HOME")))
+      (delete-directory made t))))
 (message "%d passed" n-passed)
 (kill-emacs 0)
 ;;; spec.el ends here

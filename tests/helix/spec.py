@@ -12,7 +12,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "terminal"))
 
-from terminal import Terminal, wait_until  # noqa: E402
+from terminal import Terminal, stop_daemon, wait_until  # noqa: E402
 
 TEXT = """\
 class Rectangle:
@@ -47,7 +47,9 @@ def start(home, folder, *files):
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_RUNTIME_DIR": str(home / "run"),
     }
+    (home / "run").mkdir()
     return Terminal([os.environ["HELIX"], *files], str(folder), environment, rows=14)
 
 
@@ -128,6 +130,7 @@ def main():
         raise
     finally:
         helix.close()
+        stop_daemon({"XDG_RUNTIME_DIR": str(home / "run")})
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -5,6 +5,7 @@
 local here = vim.fs.dirname(vim.uv.fs_realpath(debug.getinfo(1, 'S').source:sub(2)))
 local Editor = dofile(vim.fs.joinpath(here, 'editor.lua'))
 local Report = dofile(vim.fs.joinpath(here, 'report.lua'))
+local daemon = dofile(vim.fs.joinpath(here, 'daemon.lua'))
 local plugin = vim.fs.normalize(vim.fs.joinpath(here, '../../editors/nvim'))
 
 local LONG_MS = 60000
@@ -15,6 +16,7 @@ local file = vim.fs.joinpath(folder, 'rectangle.py')
 vim.fn.mkdir(vim.fs.joinpath(folder, '.git'), 'p')
 vim.fn.writefile(TEXT, file)
 
+daemon.isolate()
 local report = Report.new()
 local editor = Editor.start(folder, here)
 
@@ -192,4 +194,5 @@ local is_through, problem = xpcall(run, debug.traceback)
 report.scope = 'all'
 report:check('ran to its end', is_through, problem)
 editor:kill()
+daemon.stop()
 report:finish()

@@ -12,7 +12,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "terminal"))
 
-from terminal import Terminal, wait_until  # noqa: E402
+from terminal import Terminal, stop_daemon, wait_until  # noqa: E402
 
 TEXT = """\
 class Rectangle:
@@ -31,13 +31,13 @@ require('dacapo').setup()
 def main():
     home = pathlib.Path(tempfile.mkdtemp(prefix="dacapo-nvim-"))
     config, project, binaries = home / "config" / "nvim", home / "project", home / "bin"
-    for folder in (config, project / ".git", binaries):
+    for folder in (config, project / ".git", binaries, home / "run"):
         folder.mkdir(parents=True)
     (config / "init.lua").write_text(INIT.format(plugin=ROOT / "editors" / "nvim"))
     (binaries / "dacapo").symlink_to(os.environ["DACAPO"])
     file = project / "rectangle.py"
     file.write_text(TEXT)
-    environment = {"PATH": f"{binaries}:{os.environ['PATH']}", "HOME": str(home)}
+    environment = {"PATH": f"{binaries}:{os.environ['PATH']}", "HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run")}
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         environment[f"XDG_{name}_HOME"] = str(home / name.lower())
     nvim = Terminal([os.environ["NEOVIM"], file.name], str(project), environment, columns=72, rows=10)
@@ -46,6 +46,7 @@ def main():
     finally:
         picture(nvim, "nvim-last-screen")
         nvim.close()
+        stop_daemon({"XDG_RUNTIME_DIR": str(home / "run")})
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -10,6 +10,7 @@ local plugin = vim.fs.normalize(vim.fs.joinpath(here, '../../editors/nvim'))
 local Editor = dofile(vim.fs.joinpath(here, 'editor.lua'))
 local answers = dofile(vim.fs.joinpath(here, 'answers.lua'))
 local samples = dofile(vim.fs.joinpath(here, 'samples.lua'))
+local daemon = dofile(vim.fs.joinpath(here, 'daemon.lua'))
 
 local ATTACH_MS = 30000
 local END_MS = 20000
@@ -215,11 +216,13 @@ end
 
 local language = _G.arg[1]
 local sample = assert(samples[language], 'name a language: rust or python')
+daemon.isolate()
 for _, setting in ipairs(settings) do
   scope = ('%s %s %s'):format(language, setting.encoding, setting.fileformat)
   local is_through, problem = xpcall(run, debug.traceback, sample, setting)
   check('ran to its end', is_through, problem)
 end
+daemon.stop()
 io.stdout:write(('%d passed, %d failed\n'):format(n_passed, n_failed))
 io.stdout:flush()
 os.exit(n_failed == 0 and 0 or 1)

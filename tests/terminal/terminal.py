@@ -11,6 +11,12 @@ LIMIT_S = 120
 POLL_S = 0.1
 
 
+def stop_daemon(environment):
+    """Ends the daemon that `dacapo lsp` started below the runtime folder of a test."""
+    command = [os.environ["DACAPO"], "daemon", "stop"]
+    subprocess.run(command, env={**os.environ, **environment}, check=False, capture_output=True)
+
+
 class Terminal:
     """One program in one window of a tmux server that nobody else uses."""
 

@@ -3,6 +3,7 @@
 // DACAPO is the server, CODE_SERVER code-server's entry.js, CHROMIUM a browser, VSIX the packed extension.
 // PICTURES, if set, is a folder for pictures of the workbench.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -113,6 +114,10 @@ async function main(): Promise<void> {
   await writeFile(path.join(folder, NAME), TEXT);
   await writeFile(path.join(folder, ACTION_NAME), ACTION_TEXT);
   const settings = { 'dacapo.server.path': named('DACAPO') };
+  // The daemon and the settings are those of the test alone.
+  for (const name of ['XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME']) {
+    process.env[name] = await mkdtemp(path.join(home, 'xdg-'));
+  }
   const workbench = await Workbench.start(named('CHROMIUM'), process.env.PICTURES);
   let codeServer: CodeServer | undefined;
   try {
@@ -124,6 +129,7 @@ async function main(): Promise<void> {
   } finally {
     await workbench.close();
     codeServer?.stop();
+    spawnSync(named('DACAPO'), ['daemon', 'stop']);
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   }
   console.log(`${passed} passed`);
