@@ -10,6 +10,9 @@
 (load (expand-file-name "../../editors/emacs/dacapo.el" here) nil t)
 
 (defconst text "class Rectangle:\n    def __init__(self, width, height):\n        self.width = width\n        ")
+(defconst getters
+  (concat "class Rectangle:\n    def __init__(self, width, height):\n        self.width = width\n        self.height = height\n"
+          "\n    def get_width(self):\n        return self.width\n\n    def get_height(self):\n"))
 (defvar n-passed 0)
 
 (defun check (name is-good &rest detail)
@@ -61,6 +64,18 @@
                     candidate found)
              (message "     %S" (substring found (length text)))))
           (_ (check "there is a completion" nil)))
+        (find-file (expand-file-name "getters.py" folder))
+        (insert getters)
+        (save-buffer)
+        (check "the other file is managed" (wait-for #'eglot-managed-p))
+        (goto-char (1- (point-max)))
+        (let ((action (seq-find (lambda (it) (equal (plist-get it :title) "Complete this body"))
+                                (eglot-code-actions (point) (point) nil nil))))
+          (check "there is an action for the empty body" action)
+          (eglot-execute (eglot-current-server) action)
+          (check "it writes a body" (wait-for (lambda () (< (length getters) (buffer-size)))) (buffer-string))
+          (save-buffer)
+          (message "     %S" (substring (buffer-string) (length getters))))
         (eglot-shutdown (eglot-current-server) nil 20)
         (check "the server ends" (not (eglot-current-server))))
     (call-process (getenv "DACAPO") nil nil nil "daemon" "stop")

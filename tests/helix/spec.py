@@ -125,6 +125,7 @@ def main():
     helix = start(home, project, "rectangle.py")
     try:
         complete(helix, project / "rectangle.py")
+        act(helix, project / "getters.py")
     except Exception:
         picture(helix, "helix-failure")
         raise

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{INSTALL_LIMIT, MissingTool, installed};
+use super::{INSTALL_LIMIT, MissingTool, installed, system};
 use crate::shell;
 
 /// The Node that code-server asks for.
@@ -24,6 +24,7 @@ impl Node {
     /// # Errors
     /// [`MissingTool`] if it cannot be installed.
     pub(crate) fn get() -> Result<Self> {
+        system::program(&["npm"], "npm")?;
         let folder = installed(&format!("node-{NODE}"), |folder| {
             let mut npm = shell::program("npm");
             npm.args(["install", "--no-save", "--silent", "--prefix"]).arg(folder);
