@@ -3,8 +3,9 @@
     python compare_llama.py --dacapo PATH --model FILE.gguf --text FILE [--tokens 4096]
 
 Needs numpy and xllamacpp, whose library holds llama.cpp with its C interface.
-llama.cpp rounds activations to eight bits where the weights are quantised, which moves its logits by some tenths; so
-greedy text is compared on a copy with the same weights in F32 as well, and there it must agree.
+Both round activations to eight bits where the weights are quantised, in the same way, so greedy text must agree; it is
+compared on a copy with the same weights in F32 as well. llama.cpp keeps keys and values in
+single precision here, and its own text in half precision and with flash attention differs from this within a few tokens.
 """
 
 import argparse
@@ -92,6 +93,14 @@ class Llama:
         parameters = self.c.llama_context_default_params()
         assert parameters.words[0] == 512, "the structure does not begin with the context's length"
         parameters.words[0] = n_context
+        # Keys and values as they are computed and attention in single precision, so that what is compared is the
+        # rounding of activations: the last of the enumerations left to llama.cpp (-1) switches flash attention, and the
+        # types of keys and values are the first two neighbours that both name half precision (1).
+        words = list(parameters.words[:64])
+        flash = max(i for i, word in enumerate(words) if word == 0xFFFFFFFF)
+        types = next(i for i in range(flash, 63) if words[i] == words[i + 1] == 1)
+        parameters.words[flash] = 0
+        parameters.words[types] = parameters.words[types + 1] = 0
         self.context = self.c.llama_init_from_model(model, parameters)
         assert self.context, "llama.cpp cannot make a context"
         self.batch = self.c.llama_batch_init(BATCH, 0, 1)
