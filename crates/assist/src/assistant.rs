@@ -8,6 +8,8 @@ use workspace::{DocumentId, Snapshot};
 
 use crate::completer::Completer;
 use crate::completion::{Completion, Config, Several, Trigger};
+use crate::next_edit::{NextEdit, next_edit};
+use crate::reason::Reason;
 
 /// A loaded (or loading) model with its tokenizer; a clone shares both, and the memory of recent suggestions.
 #[derive(Debug, Clone)]
@@ -89,5 +91,21 @@ impl Assistant {
         cancel: &CancelFlag,
     ) -> Several {
         self.completer.complete_several(snapshot, document, offset, cancel)
+    }
+
+    /// The next place behind byte `offset` of `document` at which the last change is to be made again, and what is to stand there. A name
+    /// that was replaced is replaced, without the model; where the parameters of a function changed, the model writes the arguments of a
+    /// call anew.
+    ///
+    /// # Errors
+    /// [`Reason::NothingToRepeat`] when no recent edit is one that can be repeated, and all that can be in the way of a completion.
+    pub fn next_edit(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        offset: usize,
+        cancel: &CancelFlag,
+    ) -> Result<NextEdit, Reason> {
+        next_edit(&self.completer, snapshot, document, offset, cancel)
     }
 }

@@ -182,7 +182,7 @@ impl Completer {
         }
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &self,
         snapshot: &Snapshot,
         document: &Document,
@@ -344,6 +344,7 @@ fn suggestion(document: &Document, offset: usize, site: &Site, text: &str) -> Su
 fn reason_of(why: NoPrompt) -> Reason {
     match why {
         NoPrompt::NoFimTokens => Reason::NoInfilling,
+        NoPrompt::SecretFile => Reason::SecretFile,
         NoPrompt::BudgetTooSmall => Reason::EngineError(
             "its context is too short for a prompt and an answer; allow fewer tokens".to_owned(),
         ),

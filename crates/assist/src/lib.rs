@@ -24,6 +24,8 @@ mod trim;
 
 mod completer;
 
+mod next_edit;
+
 mod assistant;
 
 #[cfg(test)]
@@ -35,4 +37,5 @@ pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use assistant::Assistant;
 pub use completion::{Completion, Config, Several, Suggestion, Trigger};
+pub use next_edit::NextEdit;
 pub use reason::Reason;

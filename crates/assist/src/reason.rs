@@ -27,6 +27,10 @@ pub enum Reason {
     Unlikely,
     EngineError(String),
     TooLarge,
+    /// The file is of a kind that usually holds keys or passwords.
+    SecretFile,
+    /// No recent edit is one that can be made again.
+    NothingToRepeat,
 }
 
 impl Reason {
@@ -48,6 +52,8 @@ impl Reason {
             Self::Unlikely => "unlikely",
             Self::EngineError(_) => "engine-error",
             Self::TooLarge => "too-large",
+            Self::SecretFile => "secret-file",
+            Self::NothingToRepeat => "nothing-to-repeat",
         }
     }
 }
@@ -96,6 +102,12 @@ impl fmt::Display for Reason {
             Self::TooLarge => f.write_str(
                 "The document is larger than 4 MB, where suggestions are off; split it to get them.",
             ),
+            Self::NothingToRepeat => f.write_str(
+                "No recent edit is one to be made again: rename something or change the parameters of a function first.",
+            ),
+            Self::SecretFile => f.write_str(
+                "Files of this name usually hold keys or passwords, and no model is shown one; rename it to get suggestions.",
+            ),
         }
     }
 }
@@ -122,6 +134,8 @@ mod tests {
             Reason::Unlikely,
             Reason::EngineError("out of memory".to_owned()),
             Reason::TooLarge,
+            Reason::SecretFile,
+            Reason::NothingToRepeat,
         ];
         let codes: std::collections::BTreeSet<_> = reasons.iter().map(Reason::code).collect();
         assert_eq!(codes.len(), reasons.len());

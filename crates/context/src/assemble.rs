@@ -34,12 +34,13 @@ pub(crate) struct Near<'a> {
     pub(crate) offset: usize,
 }
 
-/// `candidates` is asked for text from elsewhere once it is known which lines of the file the prompt can show.
+/// `candidates` is asked for text from elsewhere once it is known which lines of the file the prompt can show, and how many tokens are left for
+/// others.
 pub(crate) fn assemble(
     near: Near<'_>,
     tokenizer: &Tokenizer,
     settings: &Settings<'_>,
-    candidates: impl FnOnce(Range<usize>) -> Vec<Snippet>,
+    candidates: impl FnOnce(Range<usize>, usize) -> Vec<Snippet>,
 ) -> Result<Prompt, NoPrompt> {
     let Settings { budget, layout, .. } = *settings;
     let fim = match (layout, tokenizer.fim()) {
@@ -82,7 +83,7 @@ pub(crate) fn assemble(
         let n_room = budget.n_snippets.min(n_left.saturating_sub(n_near));
         let repository = style.repository(near.repository, encoder, n_room / 8);
         let n_room = n_room - repository.as_ref().map_or(0, |part| part.tokens.len());
-        let candidates = candidates(lines_shown(near, &prefix, &suffix));
+        let candidates = candidates(lines_shown(near, &prefix, &suffix), n_room);
         let snippets = choose(candidates, settings.previous, style, encoder, n_room);
         // The repository's name alone says nothing.
         if !snippets.is_empty() {

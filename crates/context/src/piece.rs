@@ -100,6 +100,8 @@ pub struct Prompt {
 pub enum NoPrompt {
     /// The layout asks for infilling tokens, and the model has none.
     NoFimTokens,
+    /// The file is of a kind that usually holds keys or passwords.
+    SecretFile,
     /// The budget does not even hold the control tokens.
     BudgetTooSmall,
 }

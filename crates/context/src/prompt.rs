@@ -2,12 +2,18 @@
 
 use text::Buffer;
 use tokenizer::Tokenizer;
-use workspace::{Document, Snapshot};
+use workspace::{Document, Snapshot, holds_secrets};
 
 use crate::assemble::{Near, assemble};
+use crate::gather::{Caret, gather};
 use crate::header::path;
 use crate::piece::{NoPrompt, Prompt};
+use crate::secret::masked;
 use crate::settings::Settings;
+use crate::window::BYTES_PER_TOKEN;
+
+/// Code takes some three bytes a token.
+const TYPICAL_BYTES_PER_TOKEN: usize = 3;
 
 /// Prompt for the caret at byte `offset` of `document`, which need not be the one of the snapshot. Every part is tokenised on
 /// its own.
@@ -21,15 +27,26 @@ pub fn prompt(
     tokenizer: &Tokenizer,
     settings: &Settings<'_>,
 ) -> Result<Prompt, NoPrompt> {
+    if document.path.as_deref().is_some_and(holds_secrets) {
+        return Err(NoPrompt::SecretFile);
+    }
+    let offset = caret_offset(&document.buffer, offset);
+    let reach = settings.budget.n_prompt.saturating_mul(BYTES_PER_TOKEN);
+    let buffer = masked(&document.buffer, offset, reach);
+    let path = path(snapshot, document);
     let repository = document.path.as_deref().and_then(|path| snapshot.repository_name(path));
     let near = Near {
-        path: &path(snapshot, document),
+        path: &path,
         repository: repository.as_deref(),
         language: document.language,
-        buffer: &document.buffer,
-        offset: caret_offset(&document.buffer, offset),
+        buffer: &buffer,
+        offset,
     };
-    assemble(near, tokenizer, settings, |_| Vec::new())
+    assemble(near, tokenizer, settings, |window, n_tokens| {
+        let max_bytes = n_tokens.saturating_mul(TYPICAL_BYTES_PER_TOKEN);
+        let caret = Caret { document, path: &path, offset, window, max_bytes };
+        gather(snapshot, &caret, settings.sources)
+    })
 }
 
 /// Clamps `offset` to a place where a caret can stand: on a character boundary and not inside a CRLF.

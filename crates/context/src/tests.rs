@@ -23,6 +23,8 @@ static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
 });
 
 mod layouts;
+mod repositories;
+mod secrets;
 
 const AMPLE: Budget = beside(4000, 3000, 900);
 
@@ -47,7 +49,7 @@ fn prompt_of(
         buffer,
         offset: caret_offset(buffer, offset),
     };
-    assemble(near, tokenizer, &settings, |_| Vec::new())
+    assemble(near, tokenizer, &settings, |_, _| Vec::new())
 }
 
 fn prompt(text: &str, offset: usize, budget: Budget) -> Prompt {

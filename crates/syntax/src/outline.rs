@@ -23,9 +23,15 @@ const MATCH_LIMIT: u32 = 4096;
 impl Tree {
     /// What the file defines, imports and refers to.
     pub fn outline(&self) -> Outline {
+        self.outline_within(0..usize::MAX)
+    }
+
+    /// As [`Self::outline`], but only of what touches a range of bytes; what encloses the range is part of it.
+    pub fn outline_within(&self, range: Range<usize>) -> Outline {
         let Some(queries) = queries(self.language()) else { return Outline::default() };
         let mut cursor = QueryCursor::new();
         cursor.set_match_limit(MATCH_LIMIT);
+        cursor.set_byte_range(range);
         let mut definitions = Definitions::default();
         let mut imports = Imports::default();
         let mut references: HashMap<usize, (Range<usize>, ReferenceKind)> = HashMap::new();

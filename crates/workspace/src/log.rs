@@ -1,5 +1,6 @@
 //! The log of recent edits: few, short, and typing joined into one entry.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use text::{Applied, Buffer, Edit};
@@ -22,6 +23,10 @@ pub struct LoggedEdit {
     pub line: usize,
     pub removed: String,
     pub inserted: String,
+    /// The whole lines that the edit touches, as they were before it, without the last line end; empty when they are very long.
+    pub before: String,
+    /// The same lines after it.
+    pub after: String,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +62,10 @@ impl EditLog {
             line: before.line_of(start),
             removed: before.slice(start..end).into_owned(),
             inserted: edit.text.clone(),
+            before: String::new(),
+            after: String::new(),
         };
+        let logged = with_lines(logged, before, start..end);
         if logged.removed == logged.inserted {
             return;
         }
@@ -93,6 +101,19 @@ impl EditLog {
     }
 }
 
+/// `edit` with the lines that `range` of `buffer` touches.
+fn with_lines(edit: LoggedEdit, buffer: &Buffer, range: Range<usize>) -> LoggedEdit {
+    let start = buffer.line_range(buffer.line_of(range.start)).start;
+    let end = buffer.line_range(buffer.line_of(range.end)).end.max(range.end);
+    if MAX_BYTES < end - start {
+        return edit;
+    }
+    let before = buffer.slice(start..end).into_owned();
+    let after =
+        [&*buffer.slice(start..range.start), &edit.inserted, &*buffer.slice(range.end..end)];
+    LoggedEdit { after: after.concat(), before, ..edit }
+}
+
 /// Both edits as one, and where it begins, if the second touches what the first left behind and neither breaks a line.
 fn join(
     first: &LoggedEdit,
@@ -123,6 +144,8 @@ fn join(
         line: second.line,
         removed: [removed_before, &first.removed, removed_after].concat(),
         inserted: [kept_before, &second.inserted, kept_after].concat(),
+        before: first.before.clone(),
+        after: second.after.clone(),
     };
     let short = joined.removed.len() <= MAX_BYTES && joined.inserted.len() <= MAX_BYTES;
     short.then_some((joined, first_start.min(applied.start)))

@@ -150,6 +150,13 @@ impl<'a> Repository<'a> {
         found
     }
 
+    /// Files of this name, whatever their folder, by path.
+    pub fn named<'r>(&'r self, name: &str) -> Vec<File<'r>> {
+        let mut files = self.with_stem(stem(name));
+        files.retain(|file| file.path().rsplit('/').next() == Some(name));
+        files
+    }
+
     /// Files whose name without its extensions is `wanted`, by path.
     pub(crate) fn with_stem<'r>(&'r self, wanted: &str) -> Vec<File<'r>> {
         self.with_key(wanted, stem, Segment::files_by_stem)

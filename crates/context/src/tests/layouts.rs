@@ -23,7 +23,7 @@ fn laid_out(
         buffer: &Buffer::from(text.as_str()),
         offset,
     };
-    assemble(near, tokenizer, settings, |_| snippets).unwrap()
+    assemble(near, tokenizer, settings, |_, _| snippets).unwrap()
 }
 
 fn settings(layout: Layout, n_prompt: usize) -> Settings<'static> {

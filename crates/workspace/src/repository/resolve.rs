@@ -15,7 +15,7 @@ impl<'a> Repository<'a> {
     pub fn resolve<'r>(&'r self, from: File<'r>, import: ImportOf<'r>) -> Vec<File<'r>> {
         let names: Vec<&str> = import.names().map(|(name, _)| name).collect();
         let mut found = match from.language() {
-            Some(language) => self.resolve_in(language, from, import.path(), &names),
+            Some(language) => self.resolve_from(from.path(), language, import.path(), &names),
             None => Vec::new(),
         };
         found.retain(|file| *file != from);
@@ -23,10 +23,25 @@ impl<'a> Repository<'a> {
         found
     }
 
+    /// As [`Self::resolve`] for a file that is in no repository, as one that is being edited: by its path relative to the root, and by what
+    /// its import says.
+    pub fn resolve_from<'r>(
+        &'r self,
+        from: &str,
+        language: Language,
+        path: &str,
+        names: &[&str],
+    ) -> Vec<File<'r>> {
+        let mut found = self.resolve_in(language, from, path, names);
+        found.retain(|file| file.path() != from);
+        found.truncate(MAX_FOUND);
+        found
+    }
+
     fn resolve_in<'r>(
         &'r self,
         language: Language,
-        from: File<'r>,
+        from: &str,
         path: &str,
         names: &[&str],
     ) -> Vec<File<'r>> {
@@ -52,13 +67,13 @@ impl<'a> Repository<'a> {
     }
 
     /// `crate::a::b` is `a/b.rs` or `a/b/mod.rs` in the sources of the crate; other paths begin with the name of a crate.
-    fn rust<'r>(&'r self, from: File<'r>, path: &str, names: &[&str]) -> Vec<File<'r>> {
+    fn rust<'r>(&'r self, from: &str, path: &str, names: &[&str]) -> Vec<File<'r>> {
         let mut parts: Vec<&str> = path.split("::").filter(|part| !part.is_empty()).collect();
         let Some(first) = parts.first().copied() else { return Vec::new() };
-        let folder = folder_of(from.path());
+        let folder = folder_of(from);
         let source = source_folder(folder);
         // The modules below a file lie in a folder of its name, unless it stands for its own folder.
-        let own = match stem(from.path()) {
+        let own = match stem(from) {
             "lib" | "main" | "mod" => folder.to_owned(),
             stem => join(folder, stem),
         };
@@ -129,7 +144,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Dots before a path climb; other paths are matched by their ends. Names may be modules of a package.
-    fn python<'r>(&'r self, from: File<'r>, path: &str, names: &[&str]) -> Vec<File<'r>> {
+    fn python<'r>(&'r self, from: &str, path: &str, names: &[&str]) -> Vec<File<'r>> {
         let n_dots = path.len() - path.trim_start_matches('.').len();
         let module = path.trim_start_matches('.').replace('.', "/");
         let endings = [".py", ".pyi", "/__init__.py", "/__init__.pyi"];
@@ -140,7 +155,7 @@ impl<'a> Repository<'a> {
                 found.extend(self.suffix(from, &candidate, &endings));
                 continue;
             }
-            let mut base = folder_of(from.path());
+            let mut base = folder_of(from);
             for _ in 1..n_dots {
                 base = folder_of(base);
             }
@@ -152,7 +167,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Relative paths with or without an extension, or the folder of an index file; other paths by their ends, as aliases like `@/` have them.
-    fn ecmascript<'r>(&'r self, from: File<'r>, path: &str) -> Vec<File<'r>> {
+    fn ecmascript<'r>(&'r self, from: &str, path: &str) -> Vec<File<'r>> {
         let endings = [
             "",
             ".ts",
@@ -186,15 +201,15 @@ impl<'a> Repository<'a> {
     }
 
     /// Beside the file, or at the end of any path.
-    fn header<'r>(&'r self, from: File<'r>, path: &str) -> Vec<File<'r>> {
-        match self.file_at(&normal(&join(folder_of(from.path()), path))) {
+    fn header<'r>(&'r self, from: &str, path: &str) -> Vec<File<'r>> {
+        match self.file_at(&normal(&join(folder_of(from), path))) {
             Some(file) => vec![file],
             None => self.suffix(from, path, &[""]),
         }
     }
 
     /// A class lies in a file of its name, in a folder of its package.
-    fn java<'r>(&'r self, from: File<'r>, path: &str, names: &[&str]) -> Vec<File<'r>> {
+    fn java<'r>(&'r self, from: &str, path: &str, names: &[&str]) -> Vec<File<'r>> {
         let folder = path.replace('.', "/");
         if names.is_empty() {
             let package = self.folder(from, &folder, "java");
@@ -215,7 +230,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Files with an extension in the folder whose path has the longest common end with `path`, of two parts or all of them.
-    fn folder<'r>(&'r self, from: File<'r>, path: &str, extension: &str) -> Vec<File<'r>> {
+    fn folder<'r>(&'r self, from: &str, path: &str, extension: &str) -> Vec<File<'r>> {
         let wanted: Vec<&str> = path.split('/').collect();
         let mut best: Vec<File<'r>> = Vec::new();
         let mut best_common = 0;
@@ -244,14 +259,9 @@ impl<'a> Repository<'a> {
         best
     }
 
-    fn relative_or_suffix<'r>(
-        &'r self,
-        from: File<'r>,
-        path: &str,
-        endings: &[&str],
-    ) -> Vec<File<'r>> {
+    fn relative_or_suffix<'r>(&'r self, from: &str, path: &str, endings: &[&str]) -> Vec<File<'r>> {
         if path.starts_with("./") || path.starts_with("../") || path == "." || path == ".." {
-            let path = normal(&join(folder_of(from.path()), path));
+            let path = normal(&join(folder_of(from), path));
             let found = endings
                 .iter()
                 .find_map(|ending| self.file_at(format!("{path}{ending}").trim_start_matches('/')));
@@ -262,7 +272,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Files whose path ends with `path` and one of `endings`, those near `from` first.
-    fn suffix<'r>(&'r self, from: File<'r>, path: &str, endings: &[&str]) -> Vec<File<'r>> {
+    fn suffix<'r>(&'r self, from: &str, path: &str, endings: &[&str]) -> Vec<File<'r>> {
         let mut found: Vec<File<'r>> = Vec::new();
         for ending in endings {
             let wanted = format!("{path}{ending}");
@@ -283,8 +293,8 @@ impl<'a> Repository<'a> {
 }
 
 /// By how much of the path is that of `from`, then by length and name.
-fn sort_near(files: &mut [File<'_>], from: File<'_>) {
-    let folder = folder_of(from.path());
+fn sort_near(files: &mut [File<'_>], from: &str) {
+    let folder = folder_of(from);
     let common = |file: &File<'_>| {
         file.path()
             .split('/')

@@ -1,0 +1,163 @@
+//! Where the names around the caret are defined: signatures of functions, shapes of types.
+
+use std::fmt::Write;
+
+use syntax::Language;
+use workspace::{Definition, File, Repository, SymbolKind};
+
+use crate::gather::Caret;
+use crate::gather::excerpt::{dedented, excerpt};
+use crate::gather::focus::Focus;
+use crate::gather::rank::{FileRank, MAX_DEFINITIONS};
+use crate::gather::texts::Texts;
+use crate::piece::PieceKind;
+use crate::snippet::Snippet;
+use crate::window::with_line_feeds;
+
+/// Definitions whose text is looked at.
+const MAX_FOUND: usize = 12;
+
+/// Functions up to so many bytes are shown whole, longer ones by their signature.
+const SHORT_FUNCTION: usize = 320;
+
+/// Types up to so many bytes are shown whole, longer ones by the signatures of what they hold.
+const SHORT_TYPE: usize = 700;
+
+/// Members of one type that are shown.
+const MAX_MEMBERS: usize = 24;
+
+/// What a name that is imported from the file of its definition counts more.
+const IMPORTED: f64 = 3.0;
+
+/// A method counts more where the name of its type stands near, too.
+const OF_NAMED_TYPE: f64 = 2.0;
+
+pub(crate) fn find<'r>(
+    repository: &'r Repository<'r>,
+    caret: &Caret<'_>,
+    focus: &Focus,
+    rank: &FileRank<'r>,
+    texts: &mut Texts<'r>,
+) -> Vec<Snippet> {
+    let mut found: Vec<(Definition<'r>, f64)> = Vec::new();
+    for (name, weight) in &focus.names {
+        let definitions = repository.definitions(name);
+        if MAX_DEFINITIONS < definitions.len() {
+            continue;
+        }
+        let n = definitions.len() as f64;
+        for definition in definitions {
+            let file = definition.file();
+            if !is_known_to(caret.document.language, file.language()) {
+                continue;
+            }
+            let mut score = weight * worth(definition.kind()) / n.sqrt() * (0.5 + rank.of(file));
+            if rank.imported.contains(&file) {
+                score *= IMPORTED;
+            }
+            if definition.container().is_some_and(|container| focus.weight(container).is_some()) {
+                score *= OF_NAMED_TYPE;
+            }
+            if 0.0 < score {
+                found.push((definition, score));
+            }
+        }
+    }
+    found.sort_by(|(one, score), (other, other_score)| {
+        other_score
+            .total_cmp(score)
+            .then_with(|| one.file().cmp(&other.file()))
+            .then_with(|| one.range().start.cmp(&other.range().start))
+    });
+    found.truncate(MAX_FOUND);
+    found
+        .into_iter()
+        .filter_map(|(definition, score)| {
+            shown(definition, score, texts.of(definition.file())?, caret.max_bytes)
+        })
+        .collect()
+}
+
+/// How much it helps to see such a definition; nothing for those that have no more to them than their name.
+fn worth(kind: SymbolKind) -> f64 {
+    match kind {
+        SymbolKind::Class
+        | SymbolKind::Enum
+        | SymbolKind::Interface
+        | SymbolKind::Struct
+        | SymbolKind::Function
+        | SymbolKind::Method
+        | SymbolKind::Macro => 1.0,
+        SymbolKind::Implementation | SymbolKind::Type | SymbolKind::Prototype => 0.8,
+        SymbolKind::Constant => 0.5,
+        SymbolKind::Field | SymbolKind::Variable => 0.3,
+        SymbolKind::Module | SymbolKind::Variant => 0.0,
+    }
+}
+
+/// Whether code of one language can use what a file of the other defines.
+pub(crate) fn is_known_to(user: Option<Language>, definer: Option<Language>) -> bool {
+    let family = |language: Language| match language {
+        Language::C | Language::Cpp => 1,
+        Language::JavaScript | Language::Tsx | Language::TypeScript => 2,
+        Language::Bash => 3,
+        Language::CSharp => 4,
+        Language::Go => 5,
+        Language::Java => 6,
+        Language::Lua => 7,
+        Language::Python => 8,
+        Language::Ruby => 9,
+        Language::Rust => 10,
+    };
+    match (user, definer) {
+        (Some(user), Some(definer)) => family(user) == family(definer),
+        _ => true,
+    }
+}
+
+fn shown(definition: Definition<'_>, score: f64, text: &str, max_bytes: usize) -> Option<Snippet> {
+    let kind = definition.kind();
+    let range = definition.range();
+    let signature = excerpt(text, definition.signature())?;
+    let whole = excerpt(text, range.clone())?;
+    let is_type = kind.has_methods();
+    let short = if is_type { SHORT_TYPE } else { SHORT_FUNCTION };
+    let cut = if range.len() <= short.min(max_bytes) {
+        whole.text
+    } else if is_type {
+        shape(definition, text, &signature.text, max_bytes)
+    } else {
+        signature.text
+    };
+    (cut.len() <= max_bytes).then(|| Snippet {
+        kind: PieceKind::Definition,
+        path: definition.file().path().to_owned(),
+        lines: whole.lines,
+        text: cut,
+        score,
+    })
+}
+
+/// The head of a type and the signatures of what it holds, as many as fit.
+fn shape(definition: Definition<'_>, text: &str, head: &str, max_bytes: usize) -> String {
+    let mut shape = head.to_owned();
+    for member in members(definition.file(), definition) {
+        let signature = text.get(member.signature()).unwrap_or_default();
+        let line = dedented(&with_line_feeds(signature));
+        if max_bytes < shape.len() + line.len() + 4 {
+            break;
+        }
+        for line in line.lines() {
+            let _ = writeln!(shape, "    {line}");
+        }
+    }
+    shape
+}
+
+fn members<'r>(file: File<'r>, of: Definition<'r>) -> impl Iterator<Item = Definition<'r>> {
+    let range = of.range();
+    let is_member = move |member: &Definition<'r>| {
+        member.parent().is_some_and(|parent| parent.range() == range)
+    };
+    file.definitions().filter(is_member).take(MAX_MEMBERS)
+}

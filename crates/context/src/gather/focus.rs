@@ -1,0 +1,125 @@
+//! What the user is about to use: the names around the caret.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use workspace::Query;
+
+use crate::gather::Caret;
+use crate::gather::excerpt::{Excerpt, dedented};
+use crate::window::with_line_feeds;
+
+/// Lines looked at before the caret's line and after it.
+const N_BEFORE: usize = 30;
+const N_AFTER: usize = 6;
+
+/// Bytes looked at on either side; a line may be a megabyte long.
+const MAX_BYTES: usize = 4096;
+
+/// A name this many lines away counts half.
+const HALF_DISTANCE: f64 = 6.0;
+
+const MAX_NAMES: usize = 48;
+
+/// Names around the caret, and what to search for.
+#[derive(Debug)]
+pub(crate) struct Focus {
+    /// Each with its weight, above 0, the heaviest first.
+    pub(crate) names: Vec<(String, f64)>,
+    pub(crate) query: Query,
+}
+
+impl Focus {
+    /// The word that is being typed at the caret is left out: it is none yet, and changes with every key.
+    pub(crate) fn new(caret: &Caret<'_>) -> Self {
+        let buffer = &caret.document.buffer;
+        let line = buffer.line_of(caret.offset);
+        let start = buffer.line_range(line.saturating_sub(N_BEFORE)).start;
+        let start = buffer.floor_char_boundary(start.max(caret.offset.saturating_sub(MAX_BYTES)));
+        let end = buffer.line_range(line + N_AFTER).end.min(caret.offset.saturating_add(MAX_BYTES));
+        let before = buffer.slice(start..caret.offset);
+        let before = with_line_feeds(before.trim_end_matches(is_word));
+        let after = buffer.slice(caret.offset..end);
+        let after = with_line_feeds(after.trim_start_matches(is_word));
+
+        let mut weights: HashMap<&str, f64> = HashMap::new();
+        for (distance, line) in before.rsplit('\n').enumerate() {
+            weigh(&mut weights, line, distance);
+        }
+        for (distance, line) in after.split('\n').enumerate() {
+            weigh(&mut weights, line, distance + 1);
+        }
+        let mut names: Vec<(String, f64)> =
+            weights.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect();
+        names.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        names.truncate(MAX_NAMES);
+
+        let mut query = Query::of_text(&before);
+        query.add(&after, 0.5);
+        let near = before.char_indices().rev().filter(|(_, character)| *character == '\n').nth(4);
+        query.add(near.and_then(|(at, _)| before.get(at..)).unwrap_or(&before), 1.0);
+        Self { names, query }
+    }
+
+    /// The whole of `cut` where it fits into `max_bytes`; else the run of its lines around the one that has the most of the
+    /// names around the caret, for whole chunks are longer than what a small model has room for.
+    pub(crate) fn nearest(
+        &self,
+        cut: &Excerpt,
+        max_bytes: usize,
+    ) -> Option<(Range<usize>, String)> {
+        if cut.text.len() <= max_bytes {
+            return Some((cut.lines.clone(), cut.text.clone()));
+        }
+        let lines: Vec<&str> = cut.text.lines().collect();
+        let score = |line: &&str| -> f64 {
+            line.split(|character| !is_word(character)).filter_map(|word| self.weight(word)).sum()
+        };
+        let scores: Vec<f64> = lines.iter().map(score).collect();
+        let best = (0..lines.len()).max_by(|one, other| {
+            let at = |idx: &usize| scores.get(*idx).copied().unwrap_or_default();
+            at(one).total_cmp(&at(other)).then_with(|| other.cmp(one))
+        })?;
+        let mut kept = best..best;
+        let mut n_left = max_bytes;
+        // What follows a line that is like the caret's is like what follows the caret.
+        for idx in best..lines.len() {
+            let n_bytes = lines.get(idx).map_or(0, |line| line.len() + 1);
+            if n_left < n_bytes {
+                break;
+            }
+            n_left -= n_bytes;
+            kept.end = idx + 1;
+        }
+        for idx in (0..best).rev() {
+            let n_bytes = lines.get(idx).map_or(0, |line| line.len() + 1);
+            if n_left < n_bytes {
+                break;
+            }
+            n_left -= n_bytes;
+            kept.start = idx;
+        }
+        let text = dedented(&lines.get(kept.clone())?.join("\n"));
+        let first = cut.lines.start;
+        (!text.trim().is_empty()).then(|| (first + kept.start..first + kept.end, text))
+    }
+
+    pub(crate) fn weight(&self, name: &str) -> Option<f64> {
+        self.names.iter().find(|(known, _)| known == name).map(|(_, weight)| *weight)
+    }
+}
+
+fn weigh<'a>(weights: &mut HashMap<&'a str, f64>, line: &'a str, distance: usize) {
+    for word in line.split(|character| !is_word(character)) {
+        if word.len() < 2 || word.starts_with(|first: char| first.is_ascii_digit()) {
+            continue;
+        }
+        let weight = weights.entry(word).or_default();
+        // Once more says less than once.
+        *weight += 1.0 / (1.0 + distance as f64 / HALF_DISTANCE) / (1.0 + 4.0 * *weight);
+    }
+}
+
+pub(crate) fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}

@@ -1,0 +1,102 @@
+//! Which files matter at the caret: a personalised rank over the graph of uses and definitions.
+//!
+//! The first steps of personalised PageRank by forward push (Andersen, Chung and Lang 2006): rank flows from the caret to the files
+//! that define what is used there, and on from the best of them. Two steps are what can be afforded at every keystroke.
+
+use std::collections::HashMap;
+
+use workspace::{File, Repository};
+
+use crate::gather::Caret;
+use crate::gather::focus::Focus;
+
+/// Names that are defined more often say nothing about where they come from.
+pub(crate) const MAX_DEFINITIONS: usize = 24;
+
+/// What an imported file gets, where a used name would give 1 at most.
+const IMPORT: f64 = 1.0;
+
+/// Imports stand at the top.
+const MAX_IMPORT_BYTES: usize = 8 * 1024;
+
+/// Share of a file's rank that flows on.
+const FLOW: f64 = 0.5;
+
+/// Files that pass their rank on, and names by which they do.
+const MAX_PUSHED: usize = 8;
+const MAX_NAMES: usize = 24;
+
+/// Rank of files, 1 for the best.
+#[derive(Debug)]
+pub(crate) struct FileRank<'r> {
+    ranks: HashMap<File<'r>, f64>,
+    /// Files that the document imports, in the order of its imports.
+    pub(crate) imported: Vec<File<'r>>,
+}
+
+impl<'r> FileRank<'r> {
+    pub(crate) fn new(repository: &'r Repository<'r>, caret: &Caret<'_>, focus: &Focus) -> Self {
+        let mut ranks: HashMap<File<'r>, f64> = HashMap::new();
+        let imported = imported(repository, caret);
+        for file in &imported {
+            *ranks.entry(*file).or_default() += IMPORT;
+        }
+        for (name, weight) in &focus.names {
+            push(repository, name, *weight, &mut ranks);
+        }
+        let mut best: Vec<(File<'r>, f64)> =
+            ranks.iter().map(|(file, rank)| (*file, *rank)).collect();
+        best.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        for (file, rank) in best.into_iter().take(MAX_PUSHED) {
+            let mut used: Vec<_> = file.uses().collect();
+            used.sort_by(|one, other| {
+                other.count.cmp(&one.count).then_with(|| one.name.cmp(other.name))
+            });
+            used.truncate(MAX_NAMES);
+            let n_uses: usize = used.iter().map(|used| used.count).sum();
+            for used in used {
+                let share = used.count as f64 / n_uses.max(1) as f64;
+                push(repository, used.name, FLOW * rank * share, &mut ranks);
+            }
+        }
+        let most = ranks.values().copied().fold(0.0, f64::max);
+        ranks.values_mut().for_each(|rank| *rank /= most.max(f64::MIN_POSITIVE));
+        Self { ranks, imported }
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn of(&self, file: File<'r>) -> f64 {
+        self.ranks.get(&file).copied().unwrap_or(0.0)
+    }
+}
+
+fn push<'r>(
+    repository: &'r Repository<'r>,
+    name: &str,
+    weight: f64,
+    ranks: &mut HashMap<File<'r>, f64>,
+) {
+    let definitions = repository.definitions(name);
+    if MAX_DEFINITIONS < definitions.len() {
+        return;
+    }
+    let share = weight / definitions.len().max(1) as f64;
+    for definition in definitions {
+        *ranks.entry(definition.file()).or_default() += share;
+    }
+}
+
+fn imported<'r>(repository: &'r Repository<'r>, caret: &Caret<'_>) -> Vec<File<'r>> {
+    let Some(tree) = caret.document.tree() else { return Vec::new() };
+    let mut files = Vec::new();
+    for import in tree.outline_within(0..MAX_IMPORT_BYTES).imports {
+        let names: Vec<&str> = import.names.iter().map(|name| name.name.as_str()).collect();
+        let found = repository.resolve_from(caret.path, tree.language(), &import.path, &names);
+        for file in found {
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    files
+}

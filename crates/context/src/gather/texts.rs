@@ -1,0 +1,27 @@
+//! Texts of files, each read once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use workspace::File;
+
+/// Longer files are read for no snippet: they are data more often than not, and cost more than the rest of a prompt.
+const MAX_FILE_BYTES: usize = 256 * 1024;
+
+/// Files read for one prompt.
+const MAX_FILES: usize = 20;
+
+/// Texts with secrets masked; what cannot be read, or would be one too many, is not there.
+#[derive(Debug, Default)]
+pub(crate) struct Texts<'r>(HashMap<File<'r>, Option<String>>);
+
+impl<'r> Texts<'r> {
+    pub(crate) fn of(&mut self, file: File<'r>) -> Option<&str> {
+        let is_full = MAX_FILES <= self.0.len();
+        match self.0.entry(file) {
+            Entry::Occupied(known) => known.into_mut().as_deref(),
+            Entry::Vacant(_) if is_full || MAX_FILE_BYTES < file.n_bytes() => None,
+            Entry::Vacant(new) => new.insert(file.text()).as_deref(),
+        }
+    }
+}

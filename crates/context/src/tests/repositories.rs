@@ -1,0 +1,257 @@
+//! Whole prompts for fixture repositories: what each source finds, by language and by layout.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use test_support::fixture::Fixture;
+use text::{Encoding, Position};
+use workspace::{Change, DocumentId, Index, Language, MemorySystem, Scan, Snapshot, Workspace};
+
+use super::*;
+use crate::piece::Piece;
+
+/// A repository with the root `/repo`; the file with the caret is open.
+pub(super) struct Repository {
+    pub(super) workspace: Workspace,
+    id: DocumentId,
+    offset: usize,
+}
+
+impl Repository {
+    pub(super) fn new(raw: &str) -> Self {
+        let fixture = Fixture::parse(raw);
+        let files = fixture.files.iter().map(|file| (file.path.clone(), file.text.clone()));
+        let system = Arc::new(MemorySystem::new(files));
+        let never = AtomicBool::new(false);
+        let scan = Scan { n_threads: 1, cancel: &never, progress: &|_| {} };
+        let mut workspace = Workspace::new(vec![PathBuf::from("/repo")]);
+        workspace.set_index(Index::empty(system, PathBuf::from("/repo")).scan(&scan));
+        let (file, offset) = fixture.caret();
+        let mut repository = Self { workspace, id: DocumentId(file.path.as_str().into()), offset };
+        repository.open(&file.path.clone(), &file.text);
+        repository
+    }
+
+    pub(super) fn open(&mut self, path: &str, text: &str) {
+        let language = Language::from_path(path.as_ref());
+        let id = DocumentId(path.into());
+        self.workspace.open(id, Some(path.into()), language, 1, text);
+    }
+
+    /// Replaces the first place that reads `old` in an open document.
+    pub(super) fn edit(&mut self, path: &str, old: &str, new: &str) {
+        let id = DocumentId(path.into());
+        let buffer = &self.workspace.document(&id).unwrap().buffer;
+        let start = buffer.to_string().find(old).unwrap();
+        let position = |offset| buffer.position(offset, Encoding::Utf8);
+        let (start, end): (Position, Position) = (position(start), position(start + old.len()));
+        let change = Change::Range { start, end, text: new.to_owned() };
+        self.workspace.change(&id, 2, Encoding::Utf8, [change]).unwrap();
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.workspace.snapshot()
+    }
+
+    pub(super) fn prompt(&self, settings: &Settings<'_>) -> Prompt {
+        let snapshot = self.snapshot();
+        let document = snapshot.document(&self.id).unwrap();
+        crate::prompt(&snapshot, document, self.offset, &TOKENIZER, settings).unwrap()
+    }
+
+    /// The prompt as text with room for everything.
+    fn shown(&self, layout: Layout, sources: Sources) -> String {
+        spelled(&self.prompt(&Settings { layout, sources, ..Settings::new(&TOKENIZER, 4000) }))
+    }
+
+    fn snippets(&self, sources: Sources) -> Vec<Piece> {
+        let layout = Layout::SuffixFirst;
+        let settings = Settings { layout, sources, ..Settings::new(&TOKENIZER, 4000) };
+        let pieces = self.prompt(&settings).pieces;
+        pieces.into_iter().filter(|piece| piece.kind.is_snippet()).collect()
+    }
+}
+
+pub(super) const RUST: &str = "
+    //- /repo/src/store.rs
+    /// Keeps what was measured.
+    pub struct Store {
+        values: Vec<f64>,
+        name: String,
+    }
+
+    impl Store {
+        pub fn new(name: &str) -> Self {
+            Self { values: Vec::new(), name: name.to_owned() }
+        }
+
+        /// Adds a value.
+        pub fn push(&mut self, value: f64) {
+            self.values.push(value);
+        }
+    }
+
+    //- /repo/src/report.rs
+    use crate::store::Store;
+
+    pub fn print_report(store: &Store, width: usize) {
+        let mean = mean_of(store);
+        println!(\"{mean:width$}\");
+    }
+
+    //- /repo/src/unrelated.rs
+    pub fn sleep() {}
+
+    //- /repo/src/main.rs
+    use crate::store::Store;
+
+    fn main() {
+        let mut store = Store::new(\"speed\");
+        store.push(1.0);
+        print_report(&store, $0);
+    }
+";
+
+const PYTHON: &str = "
+    //- /repo/shop/cart.py
+    class Cart:
+        def __init__(self, owner):
+            self.owner = owner
+            self.items = []
+
+        def add(self, item, count=1):
+            self.items.append((item, count))
+
+        def total(self, prices):
+            return sum(prices[item] * count for item, count in self.items)
+
+    //- /repo/shop/unrelated.py
+    def nap():
+        pass
+
+    //- /repo/tests/test_checkout.py
+    from shop.checkout import checkout
+
+    def test_checkout():
+        assert checkout(\"me\", {}) == 0
+
+    //- /repo/shop/checkout.py
+    from .cart import Cart
+
+    def checkout(owner, prices):
+        cart = Cart(owner)
+        cart.add(\"apple\")
+        return cart.$0
+";
+
+const TYPESCRIPT: &str = "
+    //- /repo/src/point.ts
+    export interface Point {
+        x: number;
+        y: number;
+    }
+
+    export function distance(from: Point, to: Point): number {
+        return Math.hypot(from.x - to.x, from.y - to.y);
+    }
+
+    //- /repo/src/path.ts
+    import { Point, distance } from './point';
+
+    export function pathLength(points: Point[]): number {
+        let sum = 0;
+        for (let i = 1; i < points.length; i++) {
+            sum += distance($0);
+        }
+        return sum;
+    }
+";
+
+#[test]
+fn definitions_in_rust() {
+    let repository = Repository::new(RUST);
+    insta::assert_snapshot!(
+        repository.shown(Layout::SuffixFirst, Sources::only(PieceKind::Definition))
+    );
+}
+
+#[test]
+fn everything_in_rust_below_a_repository_line() {
+    insta::assert_snapshot!(Repository::new(RUST).shown(Layout::Repository, Sources::ALL));
+}
+
+#[test]
+fn everything_in_python_suffix_first() {
+    insta::assert_snapshot!(Repository::new(PYTHON).shown(Layout::SuffixFirst, Sources::ALL));
+}
+
+#[test]
+fn everything_in_python_as_a_continuation() {
+    insta::assert_snapshot!(Repository::new(PYTHON).shown(Layout::Continuation, Sources::ALL));
+}
+
+#[test]
+fn everything_in_typescript_prefix_first() {
+    insta::assert_snapshot!(Repository::new(TYPESCRIPT).shown(Layout::PrefixFirst, Sources::ALL));
+}
+
+#[test]
+fn only_the_sources_asked_for_are_shown() {
+    let repository = Repository::new(PYTHON);
+    for kind in [PieceKind::Definition, PieceKind::Similar, PieceKind::Test] {
+        let pieces = repository.snippets(Sources::only(kind));
+        assert!(!pieces.is_empty(), "{kind:?}");
+        assert!(pieces.iter().all(|piece| piece.kind == kind), "{pieces:?}");
+    }
+    assert_eq!(repository.snippets(Sources::NONE), []);
+}
+
+#[test]
+fn what_was_edited_elsewhere_is_shown_as_it_stands_now() {
+    let mut repository = Repository::new(RUST);
+    let report = Fixture::parse(RUST).files.into_iter().nth(1).unwrap();
+    repository.open("/repo/src/report.rs", &report.text);
+    repository.edit("/repo/src/report.rs", "mean_of(store)", "store.mean()");
+    let pieces = repository.snippets(Sources::only(PieceKind::Edited));
+    let shown: Vec<_> = pieces.iter().map(|piece| piece.text.as_str()).collect();
+    insta::assert_snapshot!(shown.join("---\n"));
+}
+
+#[test]
+fn heads_of_what_encloses_the_caret_are_shown_where_the_window_ends_below_them() {
+    let filler = "        let step = 1;\n".repeat(60);
+    let text = format!(
+        "pub struct Machine;\n\nimpl Machine {{\n    pub fn start(&self) {{}}\n\n    pub fn run(&mut self, n_steps: usize) -> bool {{\n{filler}        $0\n    }}\n}}\n"
+    );
+    let repository = Repository::new(&format!("//- /repo/src/machine.rs\n{text}"));
+    let settings = Settings {
+        layout: Layout::SuffixFirst,
+        budget: Budget {
+            n_prompt: 2000,
+            n_prefix: 200,
+            n_suffix: 100,
+            n_snippets: 400,
+            n_near: 200,
+        },
+        ..Settings::new(&TOKENIZER, 2000)
+    };
+    let prompt = repository.prompt(&settings);
+    let piece = prompt.pieces.iter().find(|piece| piece.kind == PieceKind::Enclosing).unwrap();
+    insta::assert_snapshot!(piece.text);
+}
+
+#[test]
+fn the_choice_is_the_same_for_every_word_that_is_typed() {
+    let sources = |typed: &str| {
+        let repository = Repository::new(&RUST.replace("print_report(&store, ", typed));
+        let pieces = repository.snippets(Sources::ALL);
+        pieces.into_iter().map(|piece| piece.source).collect::<Vec<_>>()
+    };
+    let first = sources("print_report(&store, w");
+    assert!(!first.is_empty());
+    for typed in
+        ["print_report(&store, wi", "print_report(&store, wid", "print_report(&store, widt"]
+    {
+        assert_eq!(sources(typed), first);
+    }
+}
