@@ -87,7 +87,7 @@ pub(crate) struct Complete {
     pub(crate) location: Location,
     #[command(flatten)]
     pub(crate) model: ModelFlag,
-    /// Directory that paths in the prompt are relative to; else the nearest parent with `.git`
+    /// Directory of the repository, whose other files the prompt may quote; else the nearest parent with `.git`
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
     /// Most tokens of the suggestion

@@ -23,6 +23,7 @@ static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
 });
 
 mod layouts;
+mod next_edits;
 mod repositories;
 mod secrets;
 

@@ -1,17 +1,20 @@
 //! `dacapo complete`: one suggestion for a place in a file.
 
 use std::io::Write;
+use std::num::NonZero;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use assist::{Completion, Suggestion, Trigger};
+use assist::{Completion, Sources, Suggestion, Trigger};
 use engine::CancelFlag;
 use serde::Serialize;
 use text::{Buffer, Encoding};
-use workspace::{Document, DocumentId, Language, Workspace};
+use workspace::{Document, DocumentId, Index, Language, OsSystem, Scan, Workspace};
 
 use crate::arguments::Complete;
 use crate::commands::generate::{Timings, finish_name};
@@ -82,7 +85,8 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
     config.layout = arguments.layout.or(config.layout);
     config.sources = arguments.sources;
     let assistant = source.assistant_with(config)?;
-    let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref())?;
+    let is_indexed = arguments.sources != Sources::NONE;
+    let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref(), is_indexed)?;
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;
     let offset = arguments.location.offset(&document.buffer)?;
@@ -111,8 +115,8 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
     Ok(if completion.suggestion.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A workspace in which `file` is the one open document.
-fn open(file: &Path, root: Option<&Path>) -> Result<(Workspace, DocumentId)> {
+/// A workspace in which `file` is the one open document; `is_indexed` if its repository is to be known, too.
+fn open(file: &Path, root: Option<&Path>, is_indexed: bool) -> Result<(Workspace, DocumentId)> {
     let path = file.canonicalize().with_context(|| format!("cannot read {}", file.display()))?;
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", file.display()))?;
     let text = match String::from_utf8(bytes) {
@@ -123,24 +127,40 @@ fn open(file: &Path, root: Option<&Path>) -> Result<(Workspace, DocumentId)> {
             error.utf8_error().valid_up_to() + 1
         ),
     };
-    let root = match root {
+    let (root, is_repository) = match root {
         Some(root) => {
-            root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?
+            let canonical = root.canonicalize();
+            let canonical = canonical.with_context(|| format!("cannot read {}", root.display()))?;
+            (canonical, true)
         }
         None => repository_root(&path),
     };
-    let mut workspace = Workspace::new(vec![root]);
+    let mut workspace = Workspace::new(vec![root.clone()]);
+    // The folder of a file that lies in no repository may be anything.
+    if is_indexed && is_repository {
+        workspace.set_index(index_of(root));
+    }
     let id = DocumentId(path.to_string_lossy().into());
     let language = Language::from_path(&path);
     workspace.open(id.clone(), Some(path), language, 0, &text);
     Ok((workspace, id))
 }
 
-/// The nearest parent with a `.git`, else the directory of the file.
-fn repository_root(file: &Path) -> PathBuf {
+/// The index that a server saved, brought up to date; nothing is written.
+fn index_of(root: PathBuf) -> Index {
+    let scan = Scan {
+        n_threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        cancel: &AtomicBool::new(false),
+        progress: &|_| {},
+    };
+    Index::load(Arc::new(OsSystem), root).scan(&scan)
+}
+
+/// The nearest parent with a `.git`, else the directory of the file; and whether there is a `.git`.
+fn repository_root(file: &Path) -> (PathBuf, bool) {
     let directory = file.parent().unwrap_or(file);
     let repository = directory.ancestors().find(|parent| parent.join(".git").exists());
-    repository.unwrap_or(directory).to_owned()
+    (repository.unwrap_or(directory).to_owned(), repository.is_some())
 }
 
 fn report(completion: Completion, buffer: &Buffer, total_ms: f64) -> Report {

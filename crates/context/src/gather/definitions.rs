@@ -6,13 +6,12 @@ use syntax::Language;
 use workspace::{Definition, File, Repository, SymbolKind};
 
 use crate::gather::Caret;
-use crate::gather::excerpt::{dedented, excerpt};
+use crate::gather::excerpt::excerpt;
 use crate::gather::focus::Focus;
 use crate::gather::rank::{FileRank, MAX_DEFINITIONS};
 use crate::gather::texts::Texts;
 use crate::piece::PieceKind;
 use crate::snippet::Snippet;
-use crate::window::with_line_feeds;
 
 /// Definitions whose text is looked at.
 const MAX_FOUND: usize = 12;
@@ -70,12 +69,28 @@ pub(crate) fn find<'r>(
             .then_with(|| one.range().start.cmp(&other.range().start))
     });
     found.truncate(MAX_FOUND);
-    found
+    groups(found)
         .into_iter()
-        .filter_map(|(definition, score)| {
-            shown(definition, score, texts.of(definition.file())?, caret.max_bytes)
-        })
+        .filter_map(|group| group.shown(texts.of(group.file())?, caret.max_bytes))
         .collect()
+}
+
+/// Members of one type together, each other definition alone; best first, as `found` is.
+fn groups<'r>(found: Vec<(Definition<'r>, f64)>) -> Vec<Group<'r>> {
+    let mut groups: Vec<Group<'r>> = Vec::new();
+    for (definition, score) in found {
+        let place = |definition: &Definition<'r>| (definition.file(), definition.range());
+        let owner = definition.parent().filter(|parent| parent.kind().has_methods());
+        let (of, member) = match owner {
+            Some(owner) => (owner, Some(definition)),
+            None => (definition, None),
+        };
+        match groups.iter_mut().find(|group| place(&group.of) == place(&of)) {
+            Some(group) => group.members.extend(member),
+            None => groups.push(Group { of, members: member.into_iter().collect(), score }),
+        }
+    }
+    groups
 }
 
 /// How much it helps to see such a definition; nothing for those that have no more to them than their name.
@@ -115,49 +130,73 @@ pub(crate) fn is_known_to(user: Option<Language>, definer: Option<Language>) -> 
     }
 }
 
-fn shown(definition: Definition<'_>, score: f64, text: &str, max_bytes: usize) -> Option<Snippet> {
-    let kind = definition.kind();
-    let range = definition.range();
-    let signature = excerpt(text, definition.signature())?;
-    let whole = excerpt(text, range.clone())?;
-    let is_type = kind.has_methods();
-    let short = if is_type { SHORT_TYPE } else { SHORT_FUNCTION };
-    let cut = if range.len() <= short.min(max_bytes) {
-        whole.text
-    } else if is_type {
-        shape(definition, text, &signature.text, max_bytes)
-    } else {
-        signature.text
-    };
-    (cut.len() <= max_bytes).then(|| Snippet {
-        kind: PieceKind::Definition,
-        path: definition.file().path().to_owned(),
-        lines: whole.lines,
-        text: cut,
-        score,
-    })
+/// A definition, with those of its members that are wanted most.
+#[derive(Debug)]
+struct Group<'r> {
+    of: Definition<'r>,
+    members: Vec<Definition<'r>>,
+    score: f64,
 }
 
-/// The head of a type and the signatures of what it holds, as many as fit.
-fn shape(definition: Definition<'_>, text: &str, head: &str, max_bytes: usize) -> String {
-    let mut shape = head.to_owned();
-    for member in members(definition.file(), definition) {
-        let signature = text.get(member.signature()).unwrap_or_default();
-        let line = dedented(&with_line_feeds(signature));
-        if max_bytes < shape.len() + line.len() + 4 {
-            break;
+impl<'r> Group<'r> {
+    fn file(&self) -> File<'r> {
+        self.of.file()
+    }
+
+    fn shown(&self, text: &str, max_bytes: usize) -> Option<Snippet> {
+        let range = self.of.range();
+        let is_type = self.of.kind().has_methods();
+        let short = if is_type { SHORT_TYPE } else { SHORT_FUNCTION };
+        let whole = excerpt(text, range.clone())?;
+        let cut = if range.len() <= short.min(max_bytes) {
+            whole.text
+        } else if is_type {
+            self.shape(text, max_bytes)?
+        } else {
+            excerpt(text, self.of.signature())?.text
+        };
+        (cut.len() <= max_bytes).then(|| Snippet {
+            kind: PieceKind::Definition,
+            path: self.file().path().to_owned(),
+            lines: whole.lines,
+            text: cut,
+            score: self.score,
+        })
+    }
+
+    /// The head of a type and what it holds, as much as fits: wanted members whole where they are short, of the others their
+    /// signatures.
+    fn shape(&self, text: &str, max_bytes: usize) -> Option<String> {
+        let mut shape = excerpt(text, self.of.signature())?.text;
+        let is_wanted = |member: &Definition<'r>| {
+            self.members.iter().any(|wanted| wanted.range() == member.range())
+        };
+        let all = members(self.of);
+        let mut n_left = max_bytes.saturating_sub(shape.len());
+        let mut kept: Vec<(usize, String)> = Vec::new();
+        let (wanted, others): (Vec<_>, Vec<_>) = all.partition(is_wanted);
+        for member in wanted.iter().chain(others.iter().take(MAX_MEMBERS)) {
+            let is_whole = is_wanted(member) && member.range().len() <= SHORT_FUNCTION;
+            let range = if is_whole { member.range() } else { member.signature() };
+            let Some(cut) = excerpt(text, range) else { continue };
+            let n_bytes = cut.text.len() + 4 * cut.lines.len();
+            if n_bytes <= n_left {
+                n_left -= n_bytes;
+                kept.push((cut.lines.start, cut.text));
+            }
         }
-        for line in line.lines() {
+        kept.sort();
+        for line in kept.iter().flat_map(|(_, text)| text.lines()) {
             let _ = writeln!(shape, "    {line}");
         }
+        Some(shape)
     }
-    shape
 }
 
-fn members<'r>(file: File<'r>, of: Definition<'r>) -> impl Iterator<Item = Definition<'r>> {
+fn members<'r>(of: Definition<'r>) -> impl Iterator<Item = Definition<'r>> {
     let range = of.range();
     let is_member = move |member: &Definition<'r>| {
         member.parent().is_some_and(|parent| parent.range() == range)
     };
-    file.definitions().filter(is_member).take(MAX_MEMBERS)
+    of.file().definitions().filter(is_member)
 }

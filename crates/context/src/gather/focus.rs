@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use syntax::Language;
 use workspace::Query;
 
 use crate::gather::Caret;
@@ -20,6 +21,7 @@ const MAX_BYTES: usize = 4096;
 const HALF_DISTANCE: f64 = 6.0;
 
 const MAX_NAMES: usize = 48;
+const MAX_SEARCHED: usize = 80;
 
 /// Names around the caret, and what to search for.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl Focus {
     /// The word that is being typed at the caret is left out: it is none yet, and changes with every key.
     pub(crate) fn new(caret: &Caret<'_>) -> Self {
         let buffer = &caret.document.buffer;
+        let language = caret.document.language;
         let line = buffer.line_of(caret.offset);
         let start = buffer.line_range(line.saturating_sub(N_BEFORE)).start;
         let start = buffer.floor_char_boundary(start.max(caret.offset.saturating_sub(MAX_BYTES)));
@@ -44,20 +47,19 @@ impl Focus {
 
         let mut weights: HashMap<&str, f64> = HashMap::new();
         for (distance, line) in before.rsplit('\n').enumerate() {
-            weigh(&mut weights, line, distance);
+            weigh(&mut weights, line, distance, language);
         }
         for (distance, line) in after.split('\n').enumerate() {
-            weigh(&mut weights, line, distance + 1);
+            weigh(&mut weights, line, distance + 1, language);
         }
         let mut names: Vec<(String, f64)> =
             weights.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect();
         names.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        let mut query = Query::default();
+        for (name, weight) in names.iter().take(MAX_SEARCHED) {
+            query.add(name, *weight as f32);
+        }
         names.truncate(MAX_NAMES);
-
-        let mut query = Query::of_text(&before);
-        query.add(&after, 0.5);
-        let near = before.char_indices().rev().filter(|(_, character)| *character == '\n').nth(4);
-        query.add(near.and_then(|(at, _)| before.get(at..)).unwrap_or(&before), 1.0);
         Self { names, query }
     }
 
@@ -109,9 +111,17 @@ impl Focus {
     }
 }
 
-fn weigh<'a>(weights: &mut HashMap<&'a str, f64>, line: &'a str, distance: usize) {
+fn weigh<'a>(
+    weights: &mut HashMap<&'a str, f64>,
+    line: &'a str,
+    distance: usize,
+    language: Option<Language>,
+) {
     for word in line.split(|character| !is_word(character)) {
         if word.len() < 2 || word.starts_with(|first: char| first.is_ascii_digit()) {
+            continue;
+        }
+        if language.is_some_and(|language| language.is_keyword(word)) {
             continue;
         }
         let weight = weights.entry(word).or_default();

@@ -26,15 +26,17 @@ pub(crate) fn fuse(lists: Vec<Ranked>, caret: &Caret<'_>) -> Vec<Snippet> {
     for Ranked { weight, found } in lists {
         for (rank, snippet) in found.into_iter().enumerate() {
             let score = weight * (RANK_OFFSET + 1.0) / (RANK_OFFSET + 1.0 + rank as f64);
-            let is_same = |known: &&mut Snippet| {
-                known.path == snippet.path
-                    && known.lines.start < snippet.lines.end
-                    && snippet.lines.start < known.lines.end
-            };
-            match fused.iter_mut().find(is_same) {
-                Some(known) => known.score += score,
-                None => fused.push(Snippet { score, ..snippet }),
-            }
+            let mut merged = Snippet { score, ..snippet };
+            fused.retain_mut(|known| {
+                let overlaps = known.path == merged.path
+                    && known.lines.start < merged.lines.end
+                    && merged.lines.start < known.lines.end;
+                if overlaps {
+                    merged = one_of(known, &merged, caret.max_bytes / 3);
+                }
+                !overlaps
+            });
+            fused.push(merged);
         }
     }
     fused.sort_by(|one, other| {
@@ -65,6 +67,16 @@ pub(crate) fn fuse(lists: Vec<Ranked>, caret: &Caret<'_>) -> Vec<Snippet> {
         }
     }
     kept
+}
+
+/// Of two snippets of the same place the longer one, unless it takes more than its share; with what speaks for both.
+fn one_of(known: &Snippet, other: &Snippet, share: usize) -> Snippet {
+    let (short, long) = match known.text.len() < other.text.len() {
+        true => (known, other),
+        false => (other, known),
+    };
+    let kept = if long.text.len() <= share { long } else { short };
+    Snippet { kind: known.kind, score: known.score + other.score, ..kept.clone() }
 }
 
 /// What the lines say, without brackets alone.

@@ -49,6 +49,15 @@ impl Repository {
         self.workspace.change(&id, 2, Encoding::Utf8, [change]).unwrap();
     }
 
+    /// Takes a proposal for the next edit, if it is a text.
+    pub(super) fn replace(&mut self, id: &DocumentId, range: &std::ops::Range<usize>, text: &str) {
+        let buffer = &self.workspace.document(id).unwrap().buffer;
+        let position = |offset| buffer.position(offset, Encoding::Utf8);
+        let (start, end) = (position(range.start), position(range.end));
+        let change = Change::Range { start, end, text: text.to_owned() };
+        self.workspace.change(id, 3, Encoding::Utf8, [change]).unwrap();
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         self.workspace.snapshot()
     }
