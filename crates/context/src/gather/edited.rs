@@ -58,9 +58,10 @@ fn piece_around(document: &Document, line: usize) -> Range<usize> {
     let offset = buffer.line_range(line).end;
     let scopes = document.tree().map(|tree| tree.scopes(offset)).unwrap_or_default();
     let lines = |range: &Range<usize>| buffer.line_of(range.start)..buffer.line_of(range.end) + 1;
-    let short =
+    let mut short =
         scopes.iter().map(|scope| lines(&scope.range)).filter(|lines| lines.len() <= MAX_LINES);
-    short.last().unwrap_or_else(|| {
+    // The outermost comes last.
+    short.next_back().unwrap_or_else(|| {
         line.saturating_sub(BESIDE)..line.saturating_add(BESIDE + 1).min(buffer.n_lines())
     })
 }

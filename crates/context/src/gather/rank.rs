@@ -2,6 +2,7 @@
 //!
 //! The first steps of personalised PageRank by forward push (Andersen, Chung and Lang 2006): rank flows from the caret to the files
 //! that define what is used there, and on from the best of them. Two steps are what can be afforded at every keystroke.
+#![expect(clippy::mutable_key_type, reason = "files are compared by their place in a repository")]
 
 use std::collections::HashMap;
 
