@@ -12,6 +12,7 @@ const UNSAFE: &[&str] = &[
     "crates/model/src/bytes.rs",
     // Kernels for instructions that not every machine has.
     "crates/model/src/attention/kernel.rs",
+    "crates/model/src/attention/kernel/x86.rs",
     "crates/model/src/kernels/x86.rs",
     "crates/model/src/kernels/x86/plain.rs",
     "crates/model/src/kernels/x86/tile.rs",

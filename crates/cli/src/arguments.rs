@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Generate(Generate),
     /// Look into a model
     Model(Model),
+    /// Measure how fast the model is here, and how far that is from what the memory allows
+    Bench(Bench),
     /// Measure completions on holes cut in real files, or cut such holes
     Eval(Box<Eval>),
     /// Show the machine, the model and one timed completion, and say what is wrong
@@ -296,6 +298,39 @@ pub(crate) enum Precision {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// Run the layers R times instead of what the model was trained for
+    #[arg(long, value_name = "R", value_parser = n_loops)]
+    pub(crate) loops: Option<usize>,
+    /// Threads that compute, and that read memory beside; else as many as the machine has
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) threads: Option<usize>,
+    /// Tokens of the prompt
+    #[arg(long, value_name = "N", default_value = "512", value_parser = at_least_one)]
+    pub(crate) prompt: usize,
+    /// Tokens decoded after it
+    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
+    pub(crate) tokens: usize,
+    /// Times that everything is measured; the medians are given
+    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+    pub(crate) rounds: usize,
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    pub(crate) device: Device,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Device {
+    Cpu,
+    Cuda,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The model to look at, whatever the configuration says
     #[arg(long, value_name = "M", env = "DACAPO_MODEL")]
@@ -428,6 +463,13 @@ fn share(text: &str) -> Result<f32, String> {
     }
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(value) if 0 < value => Ok(value),
+        _ => Err("expected a number of 1 or more".to_owned()),
+    }
+}
+
 fn n_loops(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(value) if (1..=16).contains(&value) => Ok(value),
@@ -468,6 +510,8 @@ mod tests {
             "chunked:N",
         );
         check_refused(&["dacapo", "complete", "src/main.rs"], "FILE:LINE:COL");
+        check_refused(&["dacapo", "bench", "--tokens", "0"], "1 or more");
+        check_refused(&["dacapo", "bench", "--device", "tpu"], "cpu, cuda");
         check_refused(&["dacapo", "eval"], "--holes");
         check_refused(
             &["dacapo", "eval", "--holes", "a", "--context", "on", "--sources", "all"],

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
             Some(EvalVerb::Cut(cut)) => commands::cut::run(cut),
             None => commands::eval::run(&arguments),
         },
+        Verb::Bench(arguments) => commands::bench::run(&arguments),
         Verb::Doctor(arguments) => commands::doctor::run(&arguments),
     };
     match result {

@@ -6,11 +6,12 @@
 mod kernel;
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
-
+pub(crate) use self::kernel::Attend;
 use self::kernel::{BLOCK, Part, State};
 use crate::cache::KeyValue;
+use crate::pool;
 use crate::real::Real;
 
 /// Keys whose sums are made apart and then merged, counted from position 0: it makes no difference to a row's bits
@@ -40,12 +41,13 @@ impl Heads {
 /// Memory that is taken once and used for every call.
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
-    numbers: Vec<T>,
+    /// A task's; where the tasks run one after the other, they all use the first.
+    tasks: Vec<Mutex<Vec<T>>>,
 }
 
 impl<T> Default for Scratch<T> {
     fn default() -> Self {
-        Self { numbers: Vec::new() }
+        Self { tasks: Vec::new() }
     }
 }
 
@@ -121,7 +123,7 @@ impl Plan {
 /// Attends `queries`, [rows, heads, head_dim], to the keys that each row sees; writes [rows, heads, head_dim].
 ///
 /// Query head `h` reads key/value head `h / (heads / kv_heads)`; every row sees a key at least.
-pub(crate) fn attend<T: Real>(
+pub(crate) fn attend<T: Attend>(
     heads: Heads,
     queries: &[T],
     visible: &[Range<usize>],
@@ -131,17 +133,25 @@ pub(crate) fn attend<T: Real>(
 ) {
     let n_products: usize =
         visible.iter().map(Range::len).sum::<usize>() * heads.n_heads * heads.head_dim;
-    let n_threads = if n_products < PARALLEL { 1 } else { rayon::current_num_threads() };
+    let n_threads = if n_products < PARALLEL { 1 } else { pool::n_threads() };
     let plan = Plan::new(heads, visible, n_threads);
     let task_len = plan.task_len();
     let n_scratches = if n_threads == 1 { 1 } else { plan.n_tasks() };
-    if scratch.numbers.len() < n_scratches * task_len {
-        scratch.numbers.resize(n_scratches * task_len, T::zero());
+    if scratch.tasks.len() < n_scratches {
+        scratch.tasks.resize_with(n_scratches, Mutex::default);
     }
+    for numbers in &mut scratch.tasks[..n_scratches] {
+        let numbers = numbers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if numbers.len() < task_len {
+            numbers.resize(task_len, T::zero());
+        }
+    }
+    let tasks = scratch.tasks.as_slice();
     let run = |index: usize, numbers: &mut [T]| {
         let Task { kv_head, rows, splits } = plan.task(index);
         let state_len = State::<T>::len(plan.n_queries(), heads.head_dim);
-        let (states, blocks) = numbers.split_at_mut(task_len - 2 * BLOCK * heads.head_dim);
+        let (states, blocks) =
+            numbers[..task_len].split_at_mut(task_len - 2 * BLOCK * heads.head_dim);
         let (states, split_state) = states.split_at_mut(states.len() - state_len);
         let n_queries = rows.len() * heads.group_size();
         for (i, split) in splits.enumerate() {
@@ -156,50 +166,60 @@ pub(crate) fn attend<T: Real>(
             };
             if plan.n_shares() != 1 {
                 let kept = &mut states[i * state_len..(i + 1) * state_len];
-                part.run(&mut State::of(kept, n_queries, heads.head_dim), blocks);
+                T::run(&part, &mut State::of(kept, n_queries, heads.head_dim), blocks);
                 continue;
             }
             let mut sums = State::of(states, n_queries, heads.head_dim);
             if i == 0 {
-                part.run(&mut sums, blocks);
+                T::run(&part, &mut sums, blocks);
                 continue;
             }
             let mut of_split = State::of(split_state, n_queries, heads.head_dim);
-            part.run(&mut of_split, blocks);
+            T::run(&part, &mut of_split, blocks);
             sums.merge(&of_split);
         }
     };
     if n_threads == 1 {
         for index in 0..plan.n_tasks() {
-            run(index, &mut scratch.numbers);
-            write_out(&plan, index, &mut scratch.numbers[..task_len], out);
+            run(index, &mut lock(&tasks[0]));
+            write_out(&plan, index, &tasks[..1], out);
         }
         return;
     }
-    let used = &mut scratch.numbers[..n_scratches * task_len];
-    used.par_chunks_mut(task_len).enumerate().for_each(|(index, numbers)| run(index, numbers));
+    pool::for_each(plan.n_tasks(), &|index| run(index, &mut lock(&tasks[index])));
     let n_shares = plan.n_shares();
-    for (i, numbers) in used.chunks_mut(task_len * n_shares).enumerate() {
-        write_out(&plan, i * n_shares, numbers, out);
+    for (i, tasks) in tasks[..n_scratches].chunks(n_shares).enumerate() {
+        write_out(&plan, i * n_shares, tasks, out);
     }
 }
 
-/// Writes what the tasks from `index` on found for the same rows, whose scratch is `numbers`.
-fn write_out<T: Real>(plan: &Plan, index: usize, numbers: &mut [T], out: &mut [T]) {
+fn lock<T>(numbers: &Mutex<Vec<T>>) -> impl std::ops::DerefMut<Target = Vec<T>> {
+    // What a panic left there is overwritten.
+    numbers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes what the tasks from `index` on found for the same rows, whose scratch is `tasks`.
+fn write_out<T: Real>(plan: &Plan, index: usize, tasks: &[Mutex<Vec<T>>], out: &mut [T]) {
     let Heads { n_heads, head_dim, .. } = plan.heads;
     let group_size = plan.heads.group_size();
     let Task { kv_head, rows, .. } = plan.task(index);
     let n_queries = rows.len() * group_size;
     let state_len = State::<T>::len(plan.n_queries(), head_dim);
-    let (first, others) = numbers.split_at_mut(state_len);
+    let mut first = lock(&tasks[0]);
+    let (first, rest) = first.split_at_mut(state_len);
     let mut sums = State::of(first, n_queries, head_dim);
     if plan.n_shares() != 1 {
-        let n_splits = plan.splits.len();
-        let task_len = plan.task_len();
-        for split in 1..n_splits {
-            let (task, i) = (split / plan.splits_per_task, split % plan.splits_per_task);
-            let start = task * task_len + i * state_len - state_len;
-            sums.merge(&State::of(&mut others[start..start + state_len], n_queries, head_dim));
+        for split in 1..plan.splits.len() {
+            match (split / plan.splits_per_task, split % plan.splits_per_task) {
+                (0, i) => {
+                    let numbers = &mut rest[(i - 1) * state_len..i * state_len];
+                    sums.merge(&State::of(numbers, n_queries, head_dim));
+                }
+                (task, i) => {
+                    let numbers = &mut lock(&tasks[task])[i * state_len..(i + 1) * state_len];
+                    sums.merge(&State::of(numbers, n_queries, head_dim));
+                }
+            }
         }
     }
     for (i, row) in rows.enumerate() {

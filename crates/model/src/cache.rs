@@ -111,6 +111,12 @@ impl CacheShape {
         limit.min(self.max_positions)
     }
 
+    /// Bytes that a token after `len` others reads: of loop 0 everything, of each later loop the window.
+    pub(crate) fn attended_bytes(&self, len: usize) -> usize {
+        let local = len.min(self.window) + 1;
+        (len + 1 + (self.n_loops - 1) * local) * self.loop_bytes()
+    }
+
     /// Bytes of a cache with room for `len` tokens.
     pub(crate) fn n_bytes(&self, len: usize) -> usize {
         let carried = self.hidden_size * self.dtype.size_in_bytes();

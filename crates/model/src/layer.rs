@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{sigmoid, silu};
 
-use crate::attention::{Heads, Scratch, attend};
+use crate::attention::{Attend, Heads, Scratch, attend};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::linear::Linear;
@@ -283,7 +283,7 @@ fn write<T: Real>(
 }
 
 /// The global and the local branch of every row, each [rows, heads, head_dim]; loop 0 has no local one.
-fn branches<T: Real>(
+fn branches<T: Attend>(
     queries: &Tensor,
     pass: &Pass,
     layer_idx: usize,

@@ -75,6 +75,11 @@ impl Packed {
         Self { paired_heads, ..self }
     }
 
+    /// Bytes in the file.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.range.len()
+    }
+
     /// Name of the stored type.
     pub(crate) fn type_name(&self) -> &'static str {
         KINDS.iter().find(|(_, _, layout)| *layout == self.layout).map_or("unknown", |kind| kind.1)

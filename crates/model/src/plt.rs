@@ -110,6 +110,11 @@ impl Plt {
         self.cache_shape.format
     }
 
+    /// Bytes of keys and values that one token reads for all loops after a text of `len` tokens.
+    pub fn attended_bytes(&self, len: usize) -> usize {
+        self.cache_shape.attended_bytes(len)
+    }
+
     /// Bytes that a sequence of `len` tokens needs; one that grew may have up to twice as many allocated.
     pub fn cache_bytes(&self, len: usize) -> usize {
         self.cache_shape.n_bytes(len)

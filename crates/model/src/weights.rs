@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::bytes::Bytes;
+use crate::config::Config;
 use crate::layout::Layout;
 use crate::linear::Stored;
 use crate::matrix::Matrix;
@@ -205,6 +206,17 @@ impl Weights {
             return Err(Error::GroupSize { name: scale_name, group_size });
         }
         Ok((format.layout(group_size), scales.flatten_all()?.to_vec1()?.into()))
+    }
+
+    /// Bytes that one pass over the weights reads, as they are stored: all but an embedding table of its own, of which
+    /// it reads a row.
+    pub fn bytes_per_token(&self, config: &Config) -> usize {
+        let is_read = |name: &str| {
+            config.tie_word_embeddings || !name.starts_with("model.embed_tokens.weight")
+        };
+        let entries = self.entries.iter().map(|(name, entry)| (name, entry.bytes().len()));
+        let packed = self.packed.iter().map(|(name, tensor)| (name, tensor.n_bytes()));
+        entries.chain(packed).filter(|(name, _)| is_read(name)).map(|(_, n)| n).sum()
     }
 
     /// The weights come in single precision or better, and from no GGUF file.

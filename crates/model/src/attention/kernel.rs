@@ -1,6 +1,13 @@
-//! The sums of a few queries over a few hundred keys, compiled for the registers that the machine has.
+//! The sums of a few queries over a few hundred keys, in the registers that the machine has.
+
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::ops::Range;
+
+use self::portable::Portable;
 
 use super::Heads;
 use crate::cache::KeyValue;
@@ -9,14 +16,14 @@ use crate::real::Real;
 /// Keys whose scores are computed together, and which are converted together where they are stored rounded.
 pub(super) const BLOCK: usize = 32;
 
-/// Numbers that are added side by side: the same on every machine, so that its registers make no difference.
-const LANES: usize = 16;
+/// Keys whose dot products are computed together.
+const FOUR: usize = 4;
 
-/// Columns of the values that are summed at a time.
-const COLUMNS: usize = 64;
+/// Numbers that are added side by side where the order of a sum is ours to choose.
+const LANES: usize = 8;
 
 /// Softmax so far of some queries: sum of weighted values, sum of weights, and the largest score they refer to.
-pub(super) struct State<'a, T> {
+pub(crate) struct State<'a, T> {
     /// [queries, head_dim]
     values: &'a mut [T],
     weights: &'a mut [T],
@@ -74,7 +81,7 @@ impl<'a, T: Real> State<'a, T> {
 }
 
 /// Some rows of one key/value head over the keys of a range.
-pub(super) struct Part<'a, T> {
+pub(crate) struct Part<'a, T> {
     pub(super) heads: Heads,
     pub(super) kv_head: usize,
     /// [rows, heads, head_dim], of all rows.
@@ -86,197 +93,198 @@ pub(super) struct Part<'a, T> {
     pub(super) keys: Range<usize>,
 }
 
-impl<T: Real> Part<'_, T> {
-    /// Fills `state`; `blocks` has room for [`BLOCK`] keys and as many values.
-    #[cfg(target_arch = "x86_64")]
-    #[expect(unsafe_code, reason = "calls functions compiled for more than the build's target")]
-    pub(super) fn run(&self, state: &mut State<'_, T>, blocks: &mut [T]) {
-        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512vl") {
-            // SAFETY: the machine has what the function is compiled for.
-            return unsafe { avx512(self, state, blocks) };
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the machine has what the function is compiled for.
-            return unsafe { avx2(self, state, blocks) };
-        }
-        body::<T, false>(self, state, blocks);
-    }
+/// The two products of attention for `Q` queries at a time; a query gets the same bits whatever `Q` is.
+trait Products<T> {
+    /// Dot products of queries, `Q` of `width` numbers, with four keys of as many.
+    fn dot<const Q: usize>(queries: [&[T]; Q], keys: [&[T]; FOUR]) -> [[T; FOUR]; Q];
 
+    /// sums * correction + weights times values, [keys, width]; `sums` is [Q, width].
+    fn add<const Q: usize>(
+        sums: &mut [T],
+        corrections: [T; Q],
+        weights: [&[T]; Q],
+        values: &[T],
+        width: usize,
+    );
+}
+
+/// A type that attention is computed in.
+pub(crate) trait Attend: Real {
     /// Fills `state`; `blocks` has room for [`BLOCK`] keys and as many values.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn run(&self, state: &mut State<'_, T>, blocks: &mut [T]) {
-        // Every other machine that this is built for has a fused multiply-add.
-        body::<T, { cfg!(target_arch = "aarch64") }>(self, state, blocks);
+    fn run(part: &Part<'_, Self>, state: &mut State<'_, Self>, blocks: &mut [Self]);
+}
+
+impl Attend for f64 {
+    fn run(part: &Part<'_, Self>, state: &mut State<'_, Self>, blocks: &mut [Self]) {
+        body::<Self, Portable>(part, state, blocks);
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-fn avx512<T: Real>(part: &Part<'_, T>, state: &mut State<'_, T>, blocks: &mut [T]) {
-    body::<T, true>(part, state, blocks);
+impl Attend for f32 {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "calls a function compiled for more than the build's target")]
+    fn run(part: &Part<'_, Self>, state: &mut State<'_, Self>, blocks: &mut [Self]) {
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            // SAFETY: the machine has what the function is compiled for.
+            return unsafe { with_avx2(part, state, blocks) };
+        }
+        body::<Self, Portable>(part, state, blocks);
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn run(part: &Part<'_, Self>, state: &mut State<'_, Self>, blocks: &mut [Self]) {
+        body::<Self, Portable>(part, state, blocks);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2<T: Real>(part: &Part<'_, T>, state: &mut State<'_, T>, blocks: &mut [T]) {
-    body::<T, true>(part, state, blocks);
+fn with_avx2(part: &Part<'_, f32>, state: &mut State<'_, f32>, blocks: &mut [f32]) {
+    body::<f32, x86::Avx2>(part, state, blocks);
 }
 
 #[inline(always)]
-fn body<T: Real, const FUSED: bool>(
-    part: &Part<'_, T>,
-    state: &mut State<'_, T>,
-    blocks: &mut [T],
-) {
-    let Heads { n_heads, head_dim, .. } = part.heads;
-    let group_size = part.heads.group_size();
-    let scale = T::from_f64(1.0 / (head_dim as f64).sqrt());
+fn body<T: Real, P: Products<T>>(part: &Part<'_, T>, state: &mut State<'_, T>, blocks: &mut [T]) {
+    let width = part.heads.head_dim;
     let visible = &part.visible[part.rows.clone()];
-    let (key_block, value_block) = blocks.split_at_mut(BLOCK * head_dim);
+    let (key_block, value_block) = blocks.split_at_mut(BLOCK * width);
     state.clear();
     let start = visible.iter().map(|keys| keys.start).min().unwrap_or(0).max(part.keys.start);
     let end = visible.iter().map(|keys| keys.end).max().unwrap_or(0).min(part.keys.end);
     for block_start in (start / BLOCK * BLOCK..end).step_by(BLOCK) {
-        let block = block_start.max(start)..end.min(block_start + BLOCK);
-        let keys = part.store.keys(part.kv_head, &block, key_block);
-        let values = part.store.values(part.kv_head, &block, value_block);
-        for (i, (row, seen)) in part.rows.clone().zip(visible).enumerate() {
-            let seen = seen.start.max(block.start)..seen.end.min(block.end);
-            if seen.is_empty() {
-                continue;
-            }
-            let within = (seen.start - block.start) * head_dim..(seen.end - block.start) * head_dim;
-            let (keys, values) = (&keys[within.clone()], &values[within]);
-            for in_group in 0..group_size {
-                let head = part.kv_head * group_size + in_group;
-                let query = &part.queries[(row * n_heads + head) * head_dim..][..head_dim];
-                let mut scores = [T::zero(); BLOCK];
-                let scores = &mut scores[..seen.len()];
-                dot_products::<T, FUSED>(query, keys, scores);
-
-                let at = i * group_size + in_group;
-                let before = state.largest[at];
-                let mut largest = before;
-                for score in scores.iter_mut() {
-                    *score *= scale;
-                    largest = if largest < *score { *score } else { largest };
-                }
-                for score in scores.iter_mut() {
-                    *score = (*score - largest).exp_of_negative();
-                }
-                let correction = (before - largest).exp_of_negative();
-                state.largest[at] = largest;
-                state.weights[at] = state.weights[at] * correction + total(scores);
-                let sums = &mut state.values[at * head_dim..(at + 1) * head_dim];
-                add_weighted::<T, FUSED>(sums, correction, scores, values);
-            }
+        let positions = block_start.max(start)..end.min(block_start + BLOCK);
+        let block = Block {
+            start: block_start,
+            keys: part.store.keys(part.kv_head, &positions, key_block),
+            values: part.store.values(part.kv_head, &positions, value_block),
+            positions,
+        };
+        let n_queries = part.rows.len() * part.heads.group_size();
+        let mut query = 0;
+        while query + 2 <= n_queries {
+            block.attend::<P, 2>(part, state, query);
+            query += 2;
+        }
+        if query < n_queries {
+            block.attend::<P, 1>(part, state, query);
         }
     }
 }
 
-#[inline(always)]
-fn multiply_add<T: Real, const FUSED: bool>(a: T, b: T, c: T) -> T {
-    if FUSED { a.fused_multiply_add(b, c) } else { a * b + c }
-}
-
-/// Dot products of a query with keys, [keys, head_dim].
-#[inline(always)]
-fn dot_products<T: Real, const FUSED: bool>(query: &[T], keys: &[T], scores: &mut [T]) {
-    let width = query.len();
-    let mut fours = scores.chunks_exact_mut(4);
-    let mut keys_of_fours = keys.chunks_exact(4 * width);
-    for (scores, keys) in (&mut fours).zip(&mut keys_of_fours) {
-        let keys = std::array::from_fn(|i| &keys[i * width..(i + 1) * width]);
-        scores.copy_from_slice(&dot_product::<T, FUSED, 4>(query, keys));
-    }
-    let rest = keys_of_fours.remainder().chunks_exact(width);
-    for (score, key) in fours.into_remainder().iter_mut().zip(rest) {
-        [*score] = dot_product::<T, FUSED, 1>(query, [key]);
-    }
-}
-
-#[inline(always)]
-fn dot_product<T: Real, const FUSED: bool, const KEYS: usize>(
-    query: &[T],
-    keys: [&[T]; KEYS],
-) -> [T; KEYS] {
-    let mut sums = [[T::zero(); LANES]; KEYS];
-    let (query_lanes, query_rest) = query.as_chunks::<LANES>();
-    let key_lanes = keys.map(|key| key.as_chunks::<LANES>().0);
-    for (i, query) in query_lanes.iter().enumerate() {
-        for (sums, key) in sums.iter_mut().zip(&key_lanes) {
-            let key = &key[i];
-            *sums = std::array::from_fn(|l| multiply_add::<T, FUSED>(query[l], key[l], sums[l]));
-        }
-    }
-    let n_done = query_lanes.len() * LANES;
-    std::array::from_fn(|i| {
-        let mut sum = tree(sums[i]);
-        for (q, k) in query_rest.iter().zip(&keys[i][n_done..]) {
-            sum = multiply_add::<T, FUSED>(*q, *k, sum);
-        }
-        sum
-    })
-}
-
-#[inline(always)]
-fn tree<T: Real>(lanes: [T; LANES]) -> T {
-    let eight: [T; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
-    let four: [T; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
-}
-
-#[inline(always)]
-fn total<T: Real>(numbers: &[T]) -> T {
-    let (lanes, rest) = numbers.as_chunks::<LANES>();
-    let mut sums = [T::zero(); LANES];
-    for lanes in lanes {
-        sums = std::array::from_fn(|l| sums[l] + lanes[l]);
-    }
-    rest.iter().fold(tree(sums), |sum, number| sum + *number)
-}
-
-/// sums * correction + weights of [keys] times values of [keys, head_dim].
-#[inline(always)]
-fn add_weighted<T: Real, const FUSED: bool>(
-    sums: &mut [T],
-    correction: T,
-    weights: &[T],
-    values: &[T],
-) {
-    let width = sums.len();
-    let mut start = 0;
-    while start + COLUMNS <= width {
-        add_columns::<T, FUSED, COLUMNS>(sums, start, correction, weights, values);
-        start += COLUMNS;
-    }
-    while start + LANES <= width {
-        add_columns::<T, FUSED, LANES>(sums, start, correction, weights, values);
-        start += LANES;
-    }
-    for column in start..width {
-        let mut sum = sums[column] * correction;
-        for (weight, value) in weights.iter().zip(values[column..].iter().step_by(width)) {
-            sum = multiply_add::<T, FUSED>(*weight, *value, sum);
-        }
-        sums[column] = sum;
-    }
-}
-
-#[inline(always)]
-fn add_columns<T: Real, const FUSED: bool, const N: usize>(
-    sums: &mut [T],
+/// A few keys that some query sees, and their values; each [positions, head_dim].
+struct Block<'a, T> {
+    /// Position that is a multiple of [`BLOCK`].
     start: usize,
-    correction: T,
-    weights: &[T],
-    values: &[T],
-) {
-    let width = sums.len();
-    let columns = &mut sums[start..start + N];
-    let mut added: [T; N] = std::array::from_fn(|i| columns[i] * correction);
-    for (weight, value) in weights.iter().zip(values.chunks_exact(width)) {
-        let value = &value[start..start + N];
-        added = std::array::from_fn(|i| multiply_add::<T, FUSED>(*weight, value[i], added[i]));
+    positions: Range<usize>,
+    keys: &'a [T],
+    values: &'a [T],
+}
+
+#[expect(clippy::needless_range_loop, reason = "arrays that stay in registers")]
+impl<T: Real> Block<'_, T> {
+    /// Adds what `Q` queries from `first` on take from this block.
+    #[inline(always)]
+    fn attend<P: Products<T>, const Q: usize>(
+        &self,
+        part: &Part<'_, T>,
+        state: &mut State<'_, T>,
+        first: usize,
+    ) {
+        let Heads { n_heads, head_dim: width, .. } = part.heads;
+        let group_size = part.heads.group_size();
+        let scale = T::from_f64(1.0 / (width as f64).sqrt());
+        // Loops instead of closures, which would be compiled without the registers of this function.
+        let mut queries: [&[T]; Q] = [&[]; Q];
+        let mut seen = [(0, 0); Q];
+        // What none of these queries sees is left out, as zero times what was never written is not zero.
+        let mut all_seen = self.positions.end..self.positions.start;
+        for i in 0..Q {
+            let row = part.rows.start + (first + i) / group_size;
+            let head = part.kv_head * group_size + (first + i) % group_size;
+            queries[i] = &part.queries[(row * n_heads + head) * width..][..width];
+            let keys = &part.visible[row];
+            seen[i] = (keys.start.max(self.positions.start), keys.end.min(self.positions.end));
+            if seen[i].0 < seen[i].1 {
+                all_seen = all_seen.start.min(seen[i].0)..all_seen.end.max(seen[i].1);
+            }
+        }
+        if all_seen.is_empty() {
+            return;
+        }
+        let within = (all_seen.start - self.positions.start) * width
+            ..(all_seen.end - self.positions.start) * width;
+        let (all_keys, values) = (&self.keys[within.clone()], &self.values[within]);
+
+        // By position from the start of the block, so that what others see moves nothing.
+        let mut scores = [[T::NEG_INFINITY; BLOCK]; Q];
+        let offset = all_seen.start - self.start;
+        let n_keys = all_seen.len();
+        for key in (0..n_keys).step_by(FOUR) {
+            // The last key stands in for those that are missing, so that every dot product is made alike.
+            let mut keys: [&[T]; FOUR] = [&[]; FOUR];
+            for i in 0..FOUR {
+                keys[i] = &all_keys[(key + i).min(n_keys - 1) * width..][..width];
+            }
+            let products = P::dot(queries, keys);
+            let n = FOUR.min(n_keys - key);
+            for (scores, products) in scores.iter_mut().zip(&products) {
+                scores[offset + key..offset + key + n].copy_from_slice(&products[..n]);
+            }
+        }
+        let mut corrections = [T::one(); Q];
+        for i in 0..Q {
+            let (first_seen, end_seen) = seen[i];
+            if seen[i] != (all_seen.start, all_seen.end) {
+                for position in all_seen.clone() {
+                    if position < first_seen || end_seen <= position {
+                        scores[i][position - self.start] = T::NEG_INFINITY;
+                    }
+                }
+            }
+            corrections[i] = state.weigh(first + i, scale, &mut scores[i]);
+        }
+        let mut weights: [&[T]; Q] = [&[]; Q];
+        for i in 0..Q {
+            weights[i] = &scores[i][offset..offset + n_keys];
+        }
+        let sums = &mut state.values[first * width..(first + Q) * width];
+        P::add(sums, corrections, weights, values, width);
     }
-    columns.copy_from_slice(&added);
+}
+
+impl<T: Real> State<'_, T> {
+    /// Turns scores into weights relative to the largest score so far; returns what the sums before are to be
+    /// multiplied with.
+    #[inline(always)]
+    fn weigh(&mut self, query: usize, scale: T, scores: &mut [T; BLOCK]) -> T {
+        let mut maxima = [T::NEG_INFINITY; LANES];
+        for start in (0..BLOCK).step_by(LANES) {
+            for lane in 0..LANES {
+                let score = scores[start + lane] * scale;
+                scores[start + lane] = score;
+                maxima[lane] = if maxima[lane] < score { score } else { maxima[lane] };
+            }
+        }
+        let before = self.largest[query];
+        let mut largest = before;
+        for score in maxima {
+            largest = if largest < score { score } else { largest };
+        }
+        // A query that has seen nothing yet has no largest score; its weights become zero.
+        let reference = if largest == T::NEG_INFINITY { T::zero() } else { largest };
+        let mut sums = [T::zero(); LANES];
+        for start in (0..BLOCK).step_by(LANES) {
+            for lane in 0..LANES {
+                let weight = (scores[start + lane] - reference).exp_of_negative();
+                scores[start + lane] = weight;
+                sums[lane] += weight;
+            }
+        }
+        let [a, b, c, d, e, f, g, h] = sums;
+        let total = ((a + e) + (c + g)) + ((b + f) + (d + h));
+        let correction = (before - reference).exp_of_negative();
+        self.largest[query] = largest;
+        self.weights[query] = self.weights[query] * correction + total;
+        correction
+    }
 }

@@ -75,7 +75,7 @@ impl Case {
         out
     }
 
-    fn found<T: Real>(&self, format: CacheFormat) -> Vec<f64> {
+    fn found<T: Attend>(&self, format: CacheFormat) -> Vec<f64> {
         let queries: Vec<T> = self.queries.iter().map(|query| T::from_f64(*query)).collect();
         let mut out = vec![T::NAN; queries.len()];
         let store = self.store(format, T::DTYPE);

@@ -1,0 +1,48 @@
+//! The products of attention for any machine and type.
+
+use super::{FOUR, LANES, Products};
+use crate::real::Real;
+
+pub(super) struct Portable;
+
+impl<T: Real> Products<T> for Portable {
+    #[inline(always)]
+    fn dot<const Q: usize>(queries: [&[T]; Q], keys: [&[T]; FOUR]) -> [[T; FOUR]; Q] {
+        queries.map(|query| keys.map(|key| dot(query, key)))
+    }
+
+    #[inline(always)]
+    fn add<const Q: usize>(
+        sums: &mut [T],
+        corrections: [T; Q],
+        weights: [&[T]; Q],
+        values: &[T],
+        width: usize,
+    ) {
+        let queries = sums.chunks_exact_mut(width).zip(corrections).zip(weights);
+        for ((sums, correction), weights) in queries {
+            for sum in sums.iter_mut() {
+                *sum *= correction;
+            }
+            for (weight, values) in weights.iter().zip(values.chunks_exact(width)) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += *weight * *value;
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn dot<T: Real>(query: &[T], key: &[T]) -> T {
+    let (queries, query_rest) = query.as_chunks::<LANES>();
+    let (keys, key_rest) = key.as_chunks::<LANES>();
+    let mut sums = [T::zero(); LANES];
+    for (query, key) in queries.iter().zip(keys) {
+        for ((sum, query), key) in sums.iter_mut().zip(query).zip(key) {
+            *sum += *query * *key;
+        }
+    }
+    let rest = query_rest.iter().zip(key_rest).map(|(query, key)| *query * *key);
+    sums.into_iter().chain(rest).fold(T::zero(), |sum, product| sum + product)
+}
