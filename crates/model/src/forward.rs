@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
@@ -113,6 +113,14 @@ impl Plt {
     /// that the last loop comes to: after one token of the text that all loops have been through, this is that token,
     /// and the tokens behind it are guesses that the next pass takes the second loop through, and so on.
     pub fn step(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
+        if let ([token], Stack::Single(single)) = (tokens, &self.stack)
+            && cache.is_settled()
+        {
+            let mut logits = Vec::new();
+            self.decode_with(single, *token, cache, &mut logits)?;
+            let rows = Tensor::from_vec(logits, (1, self.config.vocab_size), &Device::Cpu)?;
+            return Ok(Logits { rows });
+        }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
         if !cache.spans().iter().all(is_close) {
@@ -165,7 +173,7 @@ impl Plt {
         self.read_out(&states)
     }
 
-    /// The same into `logits`, whose room is used again: nothing is allocated but where the sequence outgrows its room.
+    /// As [`Plt::decode`], into `logits`, whose room is used again: nothing is allocated but where the sequence outgrows its room.
     pub fn decode_into(
         &self,
         token: u32,

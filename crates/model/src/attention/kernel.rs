@@ -180,7 +180,6 @@ struct Block<'a, T> {
     values: &'a [T],
 }
 
-#[expect(clippy::needless_range_loop, reason = "arrays that stay in registers")]
 impl<T: Real> Block<'_, T> {
     /// Adds what `Q` queries from `first` on take from this block.
     #[inline(always)]
