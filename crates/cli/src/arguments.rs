@@ -371,6 +371,9 @@ pub(crate) struct Eval {
     /// Most tokens of an answer
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
+    /// Show less likely suggestions too, or fewer of them: 0 to 1, and 0 shows all
+    #[arg(long, value_name = "P", value_parser = non_negative)]
+    pub(crate) min_confidence: Option<f32>,
     /// Write every answer with its figures, one JSON object a line
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) answers: Option<PathBuf>,

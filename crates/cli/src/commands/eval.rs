@@ -65,7 +65,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
         ([], Switch::Off) => vec![Sources::NONE],
         (sources, _) => sources.to_vec(),
     };
-    let config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
+    let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
+    config.min_confidence = arguments.min_confidence.unwrap_or(config.min_confidence);
     let configs: Vec<_> =
         all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
     let assistants = source.assistants_with(&configs)?;
