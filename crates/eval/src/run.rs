@@ -1,10 +1,13 @@
 //! Asks an assistant for every hole, as an editor would.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use assist::{Assistant, CancelFlag, Completion, Outcome, Trigger};
-use workspace::{DocumentId, Workspace};
+use workspace::{DocumentId, Index, MemorySystem, OsSystem, Scan, System, Workspace};
 
 use crate::hole::Hole;
 use crate::score::{Score, score};
@@ -39,12 +42,16 @@ pub fn run(
     progress: &mut dyn FnMut(usize),
 ) -> Vec<Vec<Answer>> {
     let mut answers: Vec<Vec<Answer>> = assistants.iter().map(|_| Vec::new()).collect();
+    let mut repositories = Repositories::default();
     warm_up(holes, assistants);
     for (idx, hole) in holes.iter().enumerate() {
         progress(idx);
         // A name of its own keeps what was remembered of one hole out of the next.
         let id = DocumentId(format!("{idx}:{}", hole.id).into());
-        let workspace = open(hole, &id);
+        let mut workspace = open(hole, &id);
+        if let Some(index) = repositories.index(hole) {
+            workspace.set_index(index);
+        }
         let snapshot = workspace.snapshot();
         // Whoever comes second finds what both prompts begin with computed, so each comes first in turn.
         let turns = assistants.len();
@@ -79,10 +86,40 @@ fn warm_up(holes: &[Hole], assistants: &[Assistant]) {
     }
 }
 
+/// The indexes of the directories that holes were cut in.
+#[derive(Debug, Default)]
+struct Repositories(HashMap<PathBuf, Index>);
+
+impl Repositories {
+    /// `None` for a hole that stands by itself.
+    fn index(&mut self, hole: &Hole) -> Option<Index> {
+        if let Some(root) = &hole.root {
+            let index = self.0.entry(root.clone());
+            return Some(index.or_insert_with(|| scan(Arc::new(OsSystem), &real(root))).clone());
+        }
+        if hole.files.is_empty() {
+            return None;
+        }
+        let files = hole.files.iter();
+        let files = files.map(|(path, text)| (Path::new(NO_ROOT).join(path), text.clone()));
+        Some(scan(Arc::new(MemorySystem::new(files)), Path::new(NO_ROOT)))
+    }
+}
+
+fn scan(system: Arc<dyn System>, root: &Path) -> Index {
+    let scan = Scan { n_threads: 2, cancel: &AtomicBool::new(false), progress: &|_| {} };
+    Index::empty(system, root.to_owned()).scan(&scan)
+}
+
+/// An index speaks of files by the paths that its root leads to.
+fn real(root: &Path) -> PathBuf {
+    root.canonicalize().unwrap_or_else(|_| root.to_owned())
+}
+
 /// A workspace in which the file with the hole is open.
 fn open(hole: &Hole, id: &DocumentId) -> Workspace {
-    let root = hole.root.clone().unwrap_or_else(|| PathBuf::from(NO_ROOT));
-    let path = hole.path.as_ref().map(|path| root.join(Path::new(path)));
+    let root = hole.root.as_deref().map_or_else(|| PathBuf::from(NO_ROOT), real);
+    let path = hole.path.as_ref().map(|path| root.join(path));
     let mut workspace = Workspace::new(vec![root]);
     let text = format!("{}{}", hole.prompt, hole.suffix);
     workspace.open(id.clone(), path, Some(hole.language), 0, &text);
