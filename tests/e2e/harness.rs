@@ -11,6 +11,7 @@ use server::{Ended, Host, Options};
 use test_support::checkpoint::{END_OF_TEXT, TinyModel};
 use test_support::client::{Builder, Client};
 use test_support::fixture::{self, Fixture, Units};
+use test_support::scripted::ScriptedModel;
 use tokenizer::Tokenizer;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
@@ -54,6 +55,14 @@ impl Session {
         // Until the weights are there, automatic requests are answered with that as the reason.
         drop(session.hold_engine());
         session
+    }
+
+    /// A session whose model says one thing whatever it is asked.
+    pub(crate) async fn start_scripted(builder: Builder, model: &ScriptedModel) -> Self {
+        let assistant = scripted(model);
+        let engine = assistant.engine().clone();
+        let (input, output, server) = spawn(assistant, Options::default());
+        Self { client: builder.start(input, output).await, server, engine }
     }
 
     /// A session in which the client has said nothing yet.
@@ -140,6 +149,16 @@ pub(crate) fn builder_in(units: Units) -> Builder {
 
 /// An assistant over `model`; its weights are read at the first request, from files that are there until then.
 pub(crate) fn assistant(model: TinyModel) -> Assistant {
+    let directory = tempfile::tempdir().unwrap();
+    model.write(directory.path());
+    let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();
+    let engine =
+        Handle::spawn(move || Plt::from_directory(directory.path(), LoadOptions::default()));
+    assistant_over(engine, tokenizer)
+}
+
+/// An assistant that says one thing.
+pub(crate) fn scripted(model: &ScriptedModel) -> Assistant {
     let directory = tempfile::tempdir().unwrap();
     model.write(directory.path());
     let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod actions;
 mod complaints;
 mod completion;
 mod configuration;

@@ -1,11 +1,13 @@
 //! A model with its tokenizer, ready to answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use engine::{CancelFlag, Handle};
 use tokenizer::Tokenizer;
-use workspace::{DocumentId, Snapshot};
+use workspace::{Document, DocumentId, Snapshot};
 
+use crate::action::{ActionAnswer, ActionRequest, Actor, Diagnostic, Offer, Watch};
 use crate::completer::Completer;
 use crate::completion::{Completion, Config, Several, Trigger};
 use crate::next_edit::{NextEdit, next_edit};
@@ -16,13 +18,16 @@ use crate::reason::Reason;
 pub struct Assistant {
     engine: Handle,
     completer: Arc<Completer>,
+    actor: Arc<Actor>,
 }
 
 impl Assistant {
     /// `eos` are the ids that end a text, besides all special tokens of the vocabulary.
     pub fn new(engine: Handle, tokenizer: Arc<Tokenizer>, eos: Vec<u32>, config: Config) -> Self {
-        let source = Box::new(engine.clone());
-        Self { engine, completer: Arc::new(Completer::new(source, tokenizer, eos, config)) }
+        let source = || Box::new(engine.clone());
+        let actor = Arc::new(Actor::new(source(), Arc::clone(&tokenizer), &eos, config));
+        let completer = Arc::new(Completer::new(source(), tokenizer, eos, config));
+        Self { engine, completer, actor }
     }
 
     /// The same engine and tokenizer under other limits, and without memory of earlier suggestions.
@@ -32,6 +37,7 @@ impl Assistant {
         Self {
             engine: self.engine.clone(),
             completer: Arc::new(self.completer.with_config(source, config)),
+            actor: Arc::new(self.actor.with_config(config)),
         }
     }
 
@@ -107,5 +113,26 @@ impl Assistant {
         cancel: &CancelFlag,
     ) -> Result<NextEdit, Reason> {
         next_edit(&self.completer, snapshot, document, offset, cancel)
+    }
+
+    /// Does an action; waits for the engine, and for the weights, so call it where waiting is allowed.
+    pub fn act(
+        &self,
+        snapshot: &Snapshot,
+        request: &ActionRequest,
+        watch: Watch<'_>,
+    ) -> ActionAnswer {
+        self.actor.act(snapshot, request, watch)
+    }
+
+    /// Actions for a menu; answers at once. Unless the user `asked`, only those for which there is a particular cause.
+    pub fn offers(
+        &self,
+        document: &Document,
+        selection: &Range<usize>,
+        diagnostics: &[Diagnostic],
+        asked: bool,
+    ) -> Vec<Offer> {
+        self.actor.offers(document, selection, diagnostics, asked)
     }
 }

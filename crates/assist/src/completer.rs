@@ -321,7 +321,7 @@ fn suggested(site: &Site, written: &Written) -> (Result<String, Reason>, &'stati
 
 /// `piece` without the beginning of the answer that stands before the caret already. `held_back` is what of that is still to
 /// come; an answer that begins otherwise is left as it is.
-fn without_held_back<'a>(piece: &'a str, held_back: &mut &str) -> &'a str {
+pub(crate) fn without_held_back<'a>(piece: &'a str, held_back: &mut &str) -> &'a str {
     let n_common = piece.bytes().zip(held_back.bytes()).take_while(|(one, other)| one == other);
     let n_common = piece.floor_char_boundary(n_common.count());
     if n_common < piece.len() {
@@ -341,7 +341,7 @@ fn suggestion(document: &Document, offset: usize, site: &Site, text: &str) -> Su
     Suggestion { range: offset..offset, text, version: document.version }
 }
 
-fn reason_of(why: NoPrompt) -> Reason {
+pub(crate) fn reason_of(why: NoPrompt) -> Reason {
     match why {
         NoPrompt::NoFimTokens => Reason::NoInfilling,
         NoPrompt::SecretFile => Reason::SecretFile,

@@ -26,6 +26,8 @@ mod completer;
 
 mod next_edit;
 
+mod action;
+
 mod assistant;
 
 #[cfg(test)]
@@ -35,6 +37,10 @@ mod tests;
 pub use context::{Layout, Piece, PieceKind, Sources};
 pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
+pub use action::{
+    Abilities, Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Moved,
+    Offer, Refusal, Target, Watch, rebase,
+};
 pub use assistant::Assistant;
 pub use completion::{Completion, Config, Several, Suggestion, Trigger};
 pub use next_edit::NextEdit;

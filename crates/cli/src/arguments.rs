@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use assist::{Layout, Sources};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::location::Location;
+use crate::location::{Location, Span};
 
 /// Completes code with a Parallel Loop Transformer that runs inside this process, offline.
 ///
@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     Daemon(Daemon),
     /// Complete the code at a place in a file
     Complete(Complete),
+    /// Let the model change the code at a place in a file; prints a unified diff
+    Act(Act),
     /// Continue a text, or a list of token ids
     Generate(Generate),
     /// Look into a model
@@ -102,6 +104,31 @@ pub(crate) struct Complete {
     /// edited with commas between them
     #[arg(long, value_name = "NAMES", value_parser = sources, default_value = "all")]
     pub(crate) sources: Sources,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Act {
+    /// Place or range in a file; lines and columns are 1-based, columns count Unicode scalar values
+    #[arg(value_name = "FILE:LINE:COL[-LINE:COL]")]
+    pub(crate) span: Span,
+    /// complete: what is missing at the place, a whole body where there is none; rewrite: the range anew;
+    /// document: a comment for the item
+    #[arg(value_name = "ACTION")]
+    pub(crate) action: assist::Action,
+    #[command(flatten)]
+    pub(crate) model: ModelFlag,
+    /// What to do, in your words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) instruction: Option<String>,
+    /// Change the file, unless it was changed meanwhile or would no longer parse
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Directory that paths are relative to; else the nearest parent with `.git`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

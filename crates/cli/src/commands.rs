@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub(crate) mod act;
 pub(crate) mod bench;
 pub(crate) mod complete;
 pub(crate) mod cut;

@@ -1,4 +1,4 @@
-//! `FILE:LINE:COL` on the command line.
+//! `FILE:LINE:COL` and `FILE:LINE:COL-LINE:COL` on the command line.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,6 +28,33 @@ impl FromStr for Location {
                 Ok(Self { file: file.into(), line, column })
             }
             _ => Err("expected FILE:LINE:COL with LINE and COL counted from 1".to_owned()),
+        }
+    }
+}
+
+/// A place or a range in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: Location,
+    /// In the same file; `None` for a place.
+    pub(crate) end: Option<Location>,
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let range = text.rsplit_once('-').and_then(|(start, end)| {
+            let start: Location = start.parse().ok()?;
+            let end = format!("{}:{end}", start.file.display()).parse().ok()?;
+            Some(Self { start, end: Some(end) })
+        });
+        match range {
+            Some(span) => Ok(span),
+            None => text.parse().map(|start| Self { start, end: None }).map_err(|_: String| {
+                "expected FILE:LINE:COL or FILE:LINE:COL-LINE:COL with LINE and COL counted from 1"
+                    .to_owned()
+            }),
         }
     }
 }
@@ -66,6 +93,18 @@ mod tests {
     fn paths_may_contain_colons() {
         let location: Location = "C:/a:b.rs:3:7".parse().unwrap();
         assert_eq!(location, Location { file: "C:/a:b.rs".into(), line: 3, column: 7 });
+    }
+
+    #[test]
+    fn ranges_and_hyphens_in_paths() {
+        let location = |line, column| Location { file: "a-1:2-b.rs".into(), line, column };
+        let span: Span = "a-1:2-b.rs:3:7".parse().unwrap();
+        assert_eq!(span, Span { start: location(3, 7), end: None });
+        let span: Span = "a-1:2-b.rs:3:7-4:1".parse().unwrap();
+        assert_eq!(span, Span { start: location(3, 7), end: Some(location(4, 1)) });
+        for text in ["a.rs", "a.rs:1:1-2", "a.rs:1-2:1", "a.rs:1:1-0:1"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
     }
 
     #[test]

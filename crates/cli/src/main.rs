@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         #[cfg(unix)]
         Verb::Daemon(arguments) => commands::daemon::run(&arguments),
         Verb::Complete(arguments) => commands::complete::run(&arguments),
+        Verb::Act(arguments) => commands::act::run(&arguments),
         Verb::Generate(arguments) => commands::generate::run(&arguments),
         Verb::Model(arguments) => commands::model::run(&arguments),
         Verb::Eval(arguments) => match &arguments.verb {

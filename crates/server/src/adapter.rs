@@ -3,14 +3,16 @@
 use assist::CancelFlag;
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{
-    CompletionParams, CompletionResponse, ConfigurationItem, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
-    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList,
-    InlineCompletionParams, SetTraceParams, WillSaveTextDocumentParams,
+    CodeActionParams, CodeActionResponse, CompletionParams, CompletionResponse, ConfigurationItem,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
+    InitializedParams, InlineCompletionList, InlineCompletionParams, LSPAny, SetTraceParams,
+    WillSaveTextDocumentParams, WorkDoneProgressCancelParams,
 };
 use tower_lsp_server::{Client, LanguageServer, jsonrpc};
 
+use crate::command;
 use crate::event::{Event, Request};
 use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
 use crate::queue::Events;
@@ -67,6 +69,11 @@ impl Adapter {
 
     pub(crate) async fn did_partially_accept_completion(&self, _: serde_json::Value) {
         self.send(Event::Accepted);
+    }
+
+    /// `window/workDoneProgress/cancel`, which the framework does not know.
+    pub(crate) async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
+        self.send(Event::ProgressCancelled(params.token));
     }
 
     /// Sends the event at the first poll, then waits for the one answer.
@@ -151,6 +158,26 @@ impl LanguageServer for Adapter {
     async fn did_save(&self, _: DidSaveTextDocumentParams) {}
 
     async fn will_save(&self, _: WillSaveTextDocumentParams) {}
+
+    async fn code_action(
+        &self,
+        params: CodeActionParams,
+    ) -> jsonrpc::Result<Option<CodeActionResponse>> {
+        self.ask(params, Event::CodeAction).await.map(Some)
+    }
+
+    async fn execute_command(
+        &self,
+        params: ExecuteCommandParams,
+    ) -> jsonrpc::Result<Option<LSPAny>> {
+        let (reply, answer) = oneshot::channel();
+        // Kept to the end: until the client has the edit, it may still cancel.
+        let guard = CancelOnDrop(CancelFlag::default());
+        self.send(Event::ExecuteCommand(Request { params, cancel: guard.0.clone(), reply }));
+        let started = answer.await.map_err(|_| jsonrpc::Error::internal_error())??;
+        let result = command::run(&self.client, &self.events, started).await;
+        Ok(serde_json::to_value(result).ok())
+    }
 
     async fn completion(
         &self,

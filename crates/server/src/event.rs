@@ -1,18 +1,21 @@
 //! Every cause of work that reaches the main loop.
 
-use assist::{CancelFlag, Several};
+use assist::{ActionAnswer, CancelFlag, Several};
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tower_lsp_server::jsonrpc;
 use tower_lsp_server::ls_types::{
-    CompletionList, CompletionParams, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, InitializeParams, InitializeResult, InlineCompletionList,
-    InlineCompletionParams, Registration, SetTraceParams,
+    CodeActionParams, CodeActionResponse, CompletionList, CompletionParams,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    ExecuteCommandParams, InitializeParams, InitializeResult, InlineCompletionList,
+    InlineCompletionParams, ProgressToken, Registration, SetTraceParams,
 };
 use workspace::DocumentId;
 
 use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
 use crate::proto::from;
+use crate::working::Started;
 
 /// A request that waits for its one answer; letting go of `reply` unanswered makes it an internal error.
 #[derive(Debug)]
@@ -51,6 +54,14 @@ pub(crate) enum Event {
     Completion(Request<CompletionParams, CompletionList>),
     DocumentState(Request<DocumentStateParams, Option<DocumentState>>),
     Explain(Request<ExplainParams, Explanation>),
+    CodeAction(Request<CodeActionParams, CodeActionResponse>),
+    ExecuteCommand(Request<ExecuteCommandParams, jsonrpc::Result<Started>>),
+    /// The model is done with the command of this number; `None` when it panicked.
+    Acted(u64, Option<Box<ActionAnswer>>),
+    /// The user cancelled the work behind a token.
+    ProgressCancelled(ProgressToken),
+    /// The work behind a token that the client was told of is over.
+    ProgressEnded(ProgressToken),
     /// The assistant is done with the request of this number; `None` when it panicked.
     Finished(u64, Option<Box<Several>>),
     /// The client is gone; answered with whether it had asked for `shutdown`.

@@ -1,5 +1,6 @@
 //! What the main loop does for each message; one file a method, named after it.
 
+pub(crate) mod code_action;
 pub(crate) mod completion;
 pub(crate) mod did_change;
 pub(crate) mod did_change_configuration;
@@ -8,6 +9,7 @@ pub(crate) mod did_change_workspace_folders;
 pub(crate) mod did_close;
 pub(crate) mod did_open;
 pub(crate) mod document_state;
+pub(crate) mod execute_command;
 pub(crate) mod explain;
 pub(crate) mod initialize;
 pub(crate) mod initialized;
@@ -177,6 +179,9 @@ pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Seve
 
 /// Answers everything that still waits, because the client is about to go.
 pub(crate) fn cancel_all(session: &mut Session) {
+    for working in session.commands.cancel_all() {
+        working.refuse(NoAnswer::from(&Reason::Cancelled));
+    }
     for running in session.running.cancel_all() {
         running.waiting.decline(Reason::Cancelled.code(), Reason::Cancelled.to_string());
     }

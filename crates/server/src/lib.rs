@@ -4,6 +4,7 @@
 
 mod adapter;
 mod asking;
+mod command;
 pub mod config;
 #[cfg(unix)]
 pub mod daemon;
@@ -29,6 +30,7 @@ mod transport;
 mod typing;
 mod watch;
 mod workers;
+mod working;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,6 +132,7 @@ where
         .custom_method("textDocument/inlineCompletion", Adapter::inline_completion)
         .custom_method(ext::DOCUMENT_STATE, Adapter::document_state)
         .custom_method(ext::EXPLAIN, Adapter::explain)
+        .custom_method("window/workDoneProgress/cancel", Adapter::cancel_progress)
         .finish();
     let ways = Ways {
         events: events.clone(),

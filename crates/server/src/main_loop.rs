@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::handlers::{
-    self, completion, did_change, did_change_configuration, did_change_watched_files,
-    did_change_workspace_folders, did_close, did_open, document_state, explain, initialize,
-    initialized, inline_completion,
+    self, code_action, completion, did_change, did_change_configuration, did_change_watched_files,
+    did_change_workspace_folders, did_close, did_open, document_state, execute_command, explain,
+    initialize, initialized, inline_completion,
 };
 use crate::queue::Queue;
 use crate::session::Session;
@@ -80,6 +80,11 @@ fn handle(session: &mut Session, event: Event) {
         Event::Completion(request) => completion::handle(session, request),
         Event::DocumentState(request) => document_state::handle(session, request),
         Event::Explain(request) => explain::handle(session, request),
+        Event::CodeAction(request) => code_action::handle(session, request),
+        Event::ExecuteCommand(request) => execute_command::handle(session, request),
+        Event::Acted(number, answer) => execute_command::finish(session, number, answer),
+        Event::ProgressCancelled(token) => execute_command::cancelled(session, &token),
+        Event::ProgressEnded(token) => session.end_progress(token),
         Event::Finished(number, completion) => handlers::finish(session, number, completion),
         Event::End(_) => {}
     }

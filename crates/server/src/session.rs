@@ -9,7 +9,10 @@ use serde::Serialize;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tower_lsp_server::Client;
-use tower_lsp_server::ls_types::{InitializeParams, TraceValue};
+use tower_lsp_server::ls_types::{
+    InitializeParams, ProgressParams, ProgressParamsValue, ProgressToken, TraceValue,
+    WorkDoneProgress, WorkDoneProgressEnd,
+};
 use workspace::{DocumentId, Workspace};
 
 use crate::config::Config;
@@ -25,6 +28,7 @@ use crate::settings::Settings;
 use crate::shown::Shown;
 use crate::typing::Typing;
 use crate::workers::{Lanes, Workers};
+use crate::working::Commands;
 use crate::{Host, Options};
 
 /// Why an answer is empty: a code for machines and a sentence for people.
@@ -56,6 +60,7 @@ pub(crate) struct Session {
     /// Written by `initialize`.
     pub(crate) client: ClientFacts,
     pub(crate) running: Table,
+    pub(crate) commands: Commands,
     pub(crate) shutdown_received: bool,
     /// Why the last completion was empty; `None` when it was not.
     pub(crate) last_reason: Option<NoAnswer>,
@@ -103,6 +108,7 @@ impl Session {
             workspace: Workspace::new(Vec::new()),
             client: from::client_facts(&InitializeParams::default()),
             running: Table::default(),
+            commands: Commands::default(),
             shutdown_received: false,
             last_reason: None,
             language_ids: HashMap::new(),
@@ -142,6 +148,15 @@ impl Session {
     /// Sends a notification; a client that has gone away does not mind.
     pub(crate) fn notify(&self, method: &'static str, params: impl Serialize) {
         self.ways.outgoing.notify(method, params);
+    }
+
+    /// Tells the client that the work behind a token is over.
+    pub(crate) fn end_progress(&self, token: ProgressToken) {
+        let end = WorkDoneProgress::End(WorkDoneProgressEnd::default());
+        self.notify(
+            "$/progress",
+            ProgressParams { token, value: ProgressParamsValue::WorkDone(end) },
+        );
     }
 
     /// Does work on a thread of its own.

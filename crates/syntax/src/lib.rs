@@ -20,6 +20,8 @@ mod body;
 
 mod calls;
 
+mod item;
+
 mod symbol;
 
 mod query;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use chunk::chunks;
 pub use errors::n_errors;
+pub use item::Item;
 pub use language::Language;
 pub use place::Place;
 pub use scope::Scope;

@@ -3,6 +3,7 @@
 mod body;
 mod chunk;
 mod incremental;
+mod item;
 mod outline;
 mod place;
 mod registry;

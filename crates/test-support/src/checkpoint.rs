@@ -172,7 +172,7 @@ fn tokenizer() -> Value {
 }
 
 /// Byte-level BPE spells a byte as itself where that is a visible Latin-1 character, the others from U+0100 on in order.
-fn byte_level_character(byte: u8) -> char {
+pub(crate) fn byte_level_character(byte: u8) -> char {
     let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if is_visible(byte) {
         return char::from(byte);

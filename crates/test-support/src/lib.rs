@@ -6,3 +6,4 @@ pub mod checkpoint;
 pub mod client;
 pub mod fixture;
 pub mod hub;
+pub mod scripted;

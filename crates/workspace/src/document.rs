@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use syntax::{Language, Tree};
-use text::{Applied, Buffer};
+use text::{Applied, Buffer, Edit};
 
 use crate::index::analysis::analyse;
 use crate::index::segment::Segment;
@@ -56,6 +56,15 @@ impl Document {
     /// The first caller parses, which may take seconds for a text of megabytes; it is not for the thread that owns the workspace.
     pub fn tree(&self) -> Option<&Tree> {
         self.tree.as_deref()?.tree()
+    }
+
+    /// The document as it would be after one edit, at the same version.
+    #[must_use]
+    pub fn edited(&self, edit: &Edit) -> Self {
+        let mut document = self.clone();
+        let applied = document.buffer.apply(edit);
+        document.changed(&[applied]);
+        document
     }
 
     /// Tells the document that `applied` led to its buffer as it now stands.

@@ -20,6 +20,14 @@ impl Snapshot {
         self.documents.get(id)
     }
 
+    /// The same view, but for one document.
+    #[must_use]
+    pub fn with_document(&self, document: Document) -> Self {
+        let mut documents = self.documents.clone();
+        documents.insert(document.id.clone(), Arc::new(document));
+        Self { documents, ..self.clone() }
+    }
+
     /// Every open document, in the order of their ids.
     pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
         self.documents.values()

@@ -116,7 +116,11 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
 }
 
 /// A workspace in which `file` is the one open document; `is_indexed` if its repository is to be known, too.
-fn open(file: &Path, root: Option<&Path>, is_indexed: bool) -> Result<(Workspace, DocumentId)> {
+pub(crate) fn open(
+    file: &Path,
+    root: Option<&Path>,
+    is_indexed: bool,
+) -> Result<(Workspace, DocumentId)> {
     let path = file.canonicalize().with_context(|| format!("cannot read {}", file.display()))?;
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", file.display()))?;
     let text = match String::from_utf8(bytes) {

@@ -1,16 +1,17 @@
 //! `initialize`: what the client can do, and what this server offers it.
 
 use tower_lsp_server::ls_types::{
-    CompletionOptions, InitializeParams, InitializeResult, InlineCompletionOptions, OneOf,
-    ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions, TraceValue, WorkspaceFoldersServerCapabilities,
+    CodeActionOptions, CodeActionProviderCapability, CompletionOptions, ExecuteCommandOptions,
+    InitializeParams, InitializeResult, InlineCompletionOptions, OneOf, ServerCapabilities,
+    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TraceValue, WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities,
     WorkspaceServerCapabilities,
 };
 use workspace::Workspace;
 
 use crate::event::Request;
 use crate::proto::from::ClientFacts;
-use crate::proto::{ext, from, to};
+use crate::proto::{action, ext, from, to};
 use crate::session::Session;
 
 pub(crate) fn handle(session: &mut Session, request: Request<InitializeParams, InitializeResult>) {
@@ -57,6 +58,17 @@ fn capabilities(client: &ClientFacts) -> ServerCapabilities {
                 change_notifications: Some(OneOf::Left(true)),
             }),
             file_operations: None,
+        }),
+        code_action_provider: client.actions.applies_edits.then(|| {
+            CodeActionProviderCapability::Options(CodeActionOptions {
+                code_action_kinds: Some(action::kinds()),
+                resolve_provider: Some(false),
+                ..CodeActionOptions::default()
+            })
+        }),
+        execute_command_provider: client.actions.applies_edits.then(|| ExecuteCommandOptions {
+            commands: action::commands(),
+            work_done_progress_options: WorkDoneProgressOptions { work_done_progress: Some(true) },
         }),
         completion_provider: Some(CompletionOptions::default()),
         inline_completion_provider: match client.registers_inline_completion {

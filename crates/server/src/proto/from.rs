@@ -11,6 +11,8 @@ use tower_lsp_server::ls_types::{
 };
 use workspace::{Change, DocumentId, Language};
 
+use crate::proto::action::{ActionFacts, action_facts};
+
 /// What the client told about itself at `initialize`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientFacts {
@@ -19,6 +21,7 @@ pub(crate) struct ClientFacts {
     pub(crate) registers_inline_completion: bool,
     pub(crate) markdown_documentation: bool,
     pub(crate) insert_as_is: bool,
+    pub(crate) actions: ActionFacts,
     /// Answers `workspace/configuration`.
     pub(crate) pulls_configuration: bool,
     /// Sends `workspace/didChangeConfiguration` when asked to.
@@ -47,6 +50,7 @@ pub(crate) fn client_facts(params: &InitializeParams) -> ClientFacts {
         insert_as_is: item
             .and_then(|it| it.insert_text_mode_support.as_ref())
             .is_some_and(|support| support.value_set.contains(&InsertTextMode::AS_IS)),
+        actions: action_facts(params),
         pulls_configuration: workspace.and_then(|it| it.configuration).unwrap_or(false),
         registers_configuration: workspace
             .and_then(|it| it.did_change_configuration.as_ref())

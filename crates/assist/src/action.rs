@@ -1,0 +1,40 @@
+//! Code actions: what a person may ask of the model, and the edits that come of it.
+//!
+//! Files stand in reading order: each imports only from those above it.
+
+mod refusal;
+
+mod request;
+
+mod change;
+
+mod minimal;
+
+mod parses;
+
+mod moved;
+
+mod hole;
+
+mod writer;
+
+mod comment;
+
+mod infill;
+
+mod offer;
+
+mod actor;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{ActionAnswer, Change, Concern, Effect, Target};
+pub use moved::{Moved, rebase};
+pub use offer::{Abilities, Offer};
+pub use refusal::Refusal;
+pub use request::{Action, ActionRequest, Diagnostic};
+
+pub use writer::Watch;
+
+pub(crate) use actor::Actor;

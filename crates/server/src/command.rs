@@ -1,0 +1,109 @@
+//! Sees a command through with the client: progress, the edit, and a word where there is none.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower_lsp_server::Client;
+use tower_lsp_server::ls_types::notification::Progress;
+use tower_lsp_server::ls_types::request::ApplyWorkspaceEdit;
+use tower_lsp_server::ls_types::{
+    ApplyWorkspaceEditParams, MessageType, ProgressParams, ProgressParamsValue, ProgressToken,
+    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressReport, WorkspaceEdit,
+};
+
+use crate::event::Event;
+use crate::proto::action::{CommandReason, CommandResult};
+use crate::queue::Events;
+use crate::session::NoAnswer;
+use crate::working::{Ended, Started};
+
+/// Between two reports; a person reads no faster.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Ends the progress however the command ends, also when the client cancels it.
+struct EndProgress<'a> {
+    events: &'a Events,
+    token: ProgressToken,
+}
+
+impl Drop for EndProgress<'_> {
+    fn drop(&mut self) {
+        // The loop is gone when the client is.
+        self.events.send(Event::ProgressEnded(self.token.clone()));
+    }
+}
+
+pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> CommandResult {
+    let Started { client: facts, title, token, token_is_known, mut reports, mut ended } = started;
+    let shows_progress = token_is_known
+        || facts.progress && client.create_work_done_progress(token.clone()).await.is_ok();
+    let progress = shows_progress.then(|| EndProgress { events, token: token.clone() });
+    if shows_progress {
+        let begin = WorkDoneProgressBegin {
+            title: title.to_owned(),
+            cancellable: Some(true),
+            ..WorkDoneProgressBegin::default()
+        };
+        tell(client, &token, WorkDoneProgress::Begin(begin)).await;
+    }
+    let mut next_report = Instant::now();
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut ended => break ended,
+            Some(n_tokens) = reports.recv() => {
+                if shows_progress && next_report <= Instant::now() {
+                    next_report = Instant::now() + REPORT_INTERVAL;
+                    let report = WorkDoneProgressReport {
+                        cancellable: Some(true),
+                        message: Some(format!("{n_tokens} tokens")),
+                        percentage: None,
+                    };
+                    tell(client, &token, WorkDoneProgress::Report(report)).await;
+                }
+            }
+        }
+    };
+    drop(progress);
+    match ended {
+        Ok(Ended::Edit(edit)) => apply(client, title, edit).await,
+        Ok(Ended::Show(text)) => {
+            client.show_message(MessageType::INFO, &text).await;
+            CommandResult { applied: false, reason: None, text: Some(text) }
+        }
+        Ok(Ended::Refused(why)) => refuse(client, why).await,
+        // The session has ended.
+        Err(_) => refused(NoAnswer::new("cancelled", "The session has ended.")),
+    }
+}
+
+async fn apply(client: &Client, title: &str, edit: WorkspaceEdit) -> CommandResult {
+    let params = ApplyWorkspaceEditParams { label: Some(title.to_owned()), edit };
+    let why = match client.send_request::<ApplyWorkspaceEdit>(params).await {
+        Ok(response) if response.applied => {
+            return CommandResult { applied: true, reason: None, text: None };
+        }
+        Ok(response) => response.failure_reason.unwrap_or_else(|| "it gave no reason".to_owned()),
+        Err(error) => error.message.into_owned(),
+    };
+    let message = format!("The editor did not make the change: {why}. Ask again.");
+    refuse(client, NoAnswer { code: "not-applied", message }).await
+}
+
+async fn refuse(client: &Client, why: NoAnswer) -> CommandResult {
+    // Who cancels, or asks again, knows.
+    if !matches!(why.code, "cancelled" | "superseded") {
+        client.show_message(MessageType::WARNING, &why.message).await;
+    }
+    refused(why)
+}
+
+fn refused(why: NoAnswer) -> CommandResult {
+    let reason = CommandReason { code: why.code, message: why.message };
+    CommandResult { applied: false, reason: Some(reason), text: None }
+}
+
+async fn tell(client: &Client, token: &ProgressToken, progress: WorkDoneProgress) {
+    let value = ProgressParamsValue::WorkDone(progress);
+    client.send_notification::<Progress>(ProgressParams { token: token.clone(), value }).await;
+}
