@@ -3,9 +3,10 @@
     python compare_llama.py --dacapo PATH --model FILE.gguf --text FILE [--tokens 4096]
 
 Needs numpy and xllamacpp, whose library holds llama.cpp with its C interface.
-Both round activations to eight bits where the weights are quantised, in the same way, so greedy text must agree; it is
-compared on a copy with the same weights in F32 as well. llama.cpp keeps keys and values in
-single precision here, and its own text in half precision and with flash attention differs from this within a few tokens.
+Both round activations to eight bits where the weights are quantised, in the same way. A sum in another order now and
+then moves an activation over the edge between two integers, which moves others in the layers that follow, so logits are
+some tenths apart all the same: llama.cpp's own are, between a text that it reads at once and token by token. That noise
+is shown beside the difference of the two programs; greedy text must agree on a copy with the same weights in F32.
 """
 
 import argparse
@@ -58,7 +59,7 @@ class Batch(ctypes.Structure):
 class Llama:
     """A model in llama.cpp, one sequence at a time."""
 
-    def __init__(self, path, n_context):
+    def __init__(self, path, n_context, exact_cache, n_threads=None):
         library = next(Path(xllamacpp.__file__).parent.glob("xllamacpp*.so"))
         self.c = ctypes.CDLL(str(library))
         signatures = {
@@ -74,6 +75,7 @@ class Llama:
                 ctypes.POINTER(ctypes.c_float), [ctypes.c_void_p, ctypes.c_int32]),
             "llama_get_memory": (ctypes.c_void_p, [ctypes.c_void_p]),
             "llama_memory_clear": (None, [ctypes.c_void_p, ctypes.c_bool]),
+            "llama_set_n_threads": (None, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32]),
             "llama_log_set": (None, [ctypes.c_void_p, ctypes.c_void_p]),
             "llama_tokenize": (ctypes.c_int32, [
                 ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32,
@@ -93,17 +95,20 @@ class Llama:
         parameters = self.c.llama_context_default_params()
         assert parameters.words[0] == 512, "the structure does not begin with the context's length"
         parameters.words[0] = n_context
-        # Keys and values as they are computed and attention in single precision, so that what is compared is the
-        # rounding of activations: the last of the enumerations left to llama.cpp (-1) switches flash attention, and the
-        # types of keys and values are the first two neighbours that both name half precision (1).
+        # `exact_cache` is None where llama.cpp chooses, else attention is in single precision as here: the last of the enumerations that are left to llama.cpp (-1) switches
+        # flash attention; the types of keys and values are the first neighbours that both name half precision (1).
         words = list(parameters.words[:64])
         flash = max(i for i, word in enumerate(words) if word == 0xFFFFFFFF)
         types = next(i for i in range(flash, 63) if words[i] == words[i + 1] == 1)
-        parameters.words[flash] = 0
-        parameters.words[types] = parameters.words[types + 1] = 0
+        if exact_cache is not None:
+            parameters.words[flash] = 0
+        if exact_cache:
+            parameters.words[types] = parameters.words[types + 1] = 0
         self.context = self.c.llama_init_from_model(model, parameters)
         assert self.context, "llama.cpp cannot make a context"
-        self.batch = self.c.llama_batch_init(BATCH, 0, 1)
+        if n_threads is not None:
+            self.c.llama_set_n_threads(self.context, n_threads, n_threads)
+        self.batch = self.c.llama_batch_init(max(BATCH, n_context), 0, 1)
         self.n_past = 0
 
     def tokenize(self, text):
@@ -117,18 +122,19 @@ class Llama:
         self.c.llama_memory_clear(self.c.llama_get_memory(self.context), True)
         self.n_past = 0
 
-    def read(self, tokens):
-        """Logits after each of at most `BATCH` tokens."""
+    def read(self, tokens, only_last=False):
+        """Logits after each of some tokens, or after the last."""
         self.batch.n_tokens = len(tokens)
         for i, token in enumerate(tokens):
             self.batch.token[i] = token
             self.batch.pos[i] = self.n_past + i
             self.batch.n_seq_id[i] = 1
             self.batch.seq_id[i][0] = 0
-            self.batch.logits[i] = 1
+            self.batch.logits[i] = not only_last or i == len(tokens) - 1
         assert self.c.llama_decode(self.context, self.batch) == 0
         self.n_past += len(tokens)
-        rows = [self.c.llama_get_logits_ith(self.context, i) for i in range(len(tokens))]
+        read = range(len(tokens) - 1 if only_last else 0, len(tokens))
+        rows = [self.c.llama_get_logits_ith(self.context, i) for i in read]
         return np.stack([np.ctypeslib.as_array(row, (self.n_vocab,)) for row in rows]).copy()
 
     def losses(self, tokens):
@@ -192,6 +198,23 @@ def compare_perplexity(options, llama):
     return abs(ratio) < 0.01
 
 
+def compare_noise(options, llama):
+    """How far logits after each prompt are apart, and how far those of llama.cpp itself, read in two ways."""
+    ours, own = [], []
+    for prompt in PROMPTS:
+        ids = llama.tokenize(prompt) * 4
+        logits = dacapo(options.dacapo, "model", "logits", options.model, "--tokens", listed(ids),
+                        "--json")["logits"][-1]
+        llama.clear()
+        at_once = llama.read(ids)[-1]
+        llama.clear()
+        singly = [llama.read([token])[-1] for token in ids][-1]
+        ours.append(np.abs(np.array(logits) - at_once).mean())
+        own.append(np.abs(singly - at_once).mean())
+    print(f"logits         {np.mean(ours):.4f} apart in the mean, at most {np.max(ours):.4f}; "
+          f"llama.cpp's own, at once and singly, {np.mean(own):.4f} and {np.max(own):.4f}")
+
+
 def compare_greedy(options, llama):
     n_same, n_explained = 0, 0
     for prompt in PROMPTS:
@@ -224,18 +247,19 @@ def main():
     parser.add_argument("--text", required=True, type=Path)
     parser.add_argument("--tokens", type=int, default=4096, help="how many count for the perplexity")
     options = parser.parse_args()
-    llama = Llama(options.model, options.tokens)
+    llama = Llama(options.model, options.tokens, exact_cache=False)
     results = [
         compare_tokens(options, llama, options.text.read_bytes().decode()),
         compare_perplexity(options, llama),
     ]
+    compare_noise(options, llama)
     compare_greedy(options, llama)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "f32.gguf"
         write_in_f32(options.model, copy)
         options.model = copy
         print("the same weights in F32")
-        llama = Llama(copy, options.tokens)
+        llama = Llama(copy, options.tokens, exact_cache=True)
         results += [compare_perplexity(options, llama), compare_greedy(options, llama)]
     raise SystemExit(not all(results))
 

@@ -12,9 +12,9 @@ mod x86;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::layout::View;
+use crate::layout::{GROUP, LONGEST_UNIT, View};
 use crate::operand::Operand;
-use crate::panel::{PANEL, Panel, STRIPE, Stripe};
+use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 use crate::pool::Columns;
 
 /// Outputs whose weights stay in the nearest cache while the rows go by.
@@ -93,6 +93,22 @@ fn run<const ROWS: usize>(
         Instructions::Avx2Vnni => x86::run::<true, ROWS>(weights, outputs, x, first_row, out),
     }
     ROWS
+}
+
+/// Brings integers `start..start + 32` of each output into the lines of a panel.
+pub(crate) fn turn(
+    instructions: Instructions,
+    rows: &[[i16; LONGEST_UNIT]; PANEL],
+    start: usize,
+    lines: &mut [Line<[i16; 2]>; GROUP / 2],
+) {
+    let rows = rows.each_ref().map(|row| row[start..].first_chunk::<GROUP>());
+    let rows = rows.map(|row| row.unwrap_or(&[0; GROUP]));
+    match instructions {
+        Instructions::Portable => portable::turn(&rows, lines),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::tile::turn(&rows, lines),
+    }
 }
 
 /// Adds the products of a panel with a stripe of as many inputs to `sums`.

@@ -5,9 +5,7 @@
 //! Integers are widened to 16 bits and, where a layout has sub-scales, multiplied with them, so that one sum of products
 //! runs over all that shares a scale: it is the same integer that [`crate::kernels`] adds up.
 
-use std::ops::Range;
-
-use crate::layout::{Activations, GROUP, LONGEST_UNIT, View};
+use crate::layout::{Activations, GROUP};
 use crate::operand::Operand;
 
 /// Outputs of a panel.
@@ -20,7 +18,7 @@ pub(crate) const STRIPE: usize = 4;
 const DEPTH: usize = 512;
 
 /// Most inputs of a panel of floats, which are twice as long.
-const DEPTH_OF_FLOATS: usize = 256;
+pub(crate) const DEPTH_OF_FLOATS: usize = 256;
 
 /// Inputs that go together.
 pub(crate) fn depth(activations: Activations) -> usize {
@@ -44,67 +42,6 @@ pub(crate) struct Panel {
     pub(crate) scales: Vec<Line<f32>>,
     /// [inputs / 32], or nothing.
     pub(crate) minima: Vec<Line<f32>>,
-}
-
-impl Panel {
-    /// Takes over `outputs`, at most [`PANEL`], with `inputs`, which are whole units and at most [`depth`].
-    pub(crate) fn fill(&mut self, weights: &View<'_>, outputs: Range<usize>, inputs: Range<usize>) {
-        self.unit = weights.layout.activations().unit();
-        match weights.layout.activations() {
-            Activations::Plain => self.fill_with_floats(weights, outputs, inputs),
-            _ => self.fill_with_integers(weights, outputs, inputs),
-        }
-    }
-
-    fn fill_with_floats(
-        &mut self,
-        weights: &View<'_>,
-        outputs: Range<usize>,
-        inputs: Range<usize>,
-    ) {
-        let mut row = [0.0; DEPTH_OF_FLOATS];
-        let row = &mut row[..inputs.len()];
-        self.floats.resize(inputs.len(), Line::default());
-        for (column, output) in outputs.enumerate() {
-            weights.row(output).part(inputs.clone()).dequantise(row);
-            for (line, weight) in self.floats.iter_mut().zip(row.iter()) {
-                line.0[column] = *weight;
-            }
-        }
-    }
-
-    fn fill_with_integers(
-        &mut self,
-        weights: &View<'_>,
-        outputs: Range<usize>,
-        inputs: Range<usize>,
-    ) {
-        let unit = self.unit;
-        let has_minima = weights.layout.has_minima();
-        let n_groups = if has_minima { inputs.len() / GROUP } else { 0 };
-        self.integers.resize(inputs.len() / 2, Line::default());
-        self.scales.resize(inputs.len() / unit, Line::default());
-        self.minima.resize(n_groups, Line::default());
-        let mut integers = [0; LONGEST_UNIT];
-        let integers = &mut integers[..unit];
-        let mut minima = [0.0; LONGEST_UNIT / GROUP];
-        for (column, output) in outputs.enumerate() {
-            let row = weights.row(output);
-            let lines = self.integers.chunks_exact_mut(unit / 2).zip(&mut self.scales);
-            for (idx, (lines, scales)) in lines.enumerate() {
-                scales.0[column] = row.unit(inputs.start / unit + idx, integers, &mut minima);
-                for (line, pair) in lines.iter_mut().zip(integers.as_chunks().0) {
-                    line.0[column] = *pair;
-                }
-                if has_minima {
-                    let lines = self.minima[idx * unit / GROUP..].iter_mut();
-                    for (line, minimum) in lines.zip(minima).take(unit / GROUP) {
-                        line.0[column] = minimum;
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Activations in stripes, stretch by stretch; the last stripe is filled up with zeros.

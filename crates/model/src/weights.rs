@@ -219,10 +219,11 @@ impl Weights {
         entries.chain(packed).filter(|(name, _)| is_read(name)).map(|(_, n)| n).sum()
     }
 
-    /// The weights come in single precision or better, and from no GGUF file.
+    /// All weights come in single precision or better.
     pub(crate) fn is_stored_in_single(&self) -> bool {
         let mut dtypes = self.entries.values().map(|entry| entry.info.dtype);
-        self.packed.is_empty() && dtypes.all(|dtype| matches!(dtype, Dtype::F64 | Dtype::F32))
+        dtypes.all(|dtype| matches!(dtype, Dtype::F64 | Dtype::F32))
+            && self.packed.values().all(|tensor| tensor.type_name() == "F32")
     }
 
     /// The tensor `name` holds integers with scales of their own.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::layout::{Activations, GROUP, LONGEST_UNIT, Row, View};
 use crate::operand::Operand;
-use crate::panel::{PANEL, Panel, STRIPE, Stripe};
+use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 
 pub(super) fn run<const ROWS: usize>(
     weights: &View<'_>,
@@ -91,6 +91,14 @@ pub(super) fn tile(panel: &Panel, x: &Stripe<'_>, sums: &mut [[f32; PANEL]; STRI
             for (sum, minimum) in sums.iter_mut().zip(&minima.0) {
                 *sum += minimum * x[row];
             }
+        }
+    }
+}
+
+pub(super) fn turn(rows: &[&[i16; GROUP]; PANEL], lines: &mut [Line<[i16; 2]>; GROUP / 2]) {
+    for (column, row) in rows.iter().enumerate() {
+        for (line, pair) in lines.iter_mut().zip(row.as_chunks().0) {
+            line.0[column] = *pair;
         }
     }
 }

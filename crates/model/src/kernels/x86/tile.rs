@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::panel::{PANEL, Panel, STRIPE, Stripe};
+use crate::layout::GROUP;
+use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 
 /// Registers for the outputs of a panel.
 const N: usize = PANEL / 8;
@@ -106,5 +107,60 @@ fn store(registers: [__m256; N], values: &mut [f32; PANEL]) {
     for (n, register) in registers.into_iter().enumerate() {
         // SAFETY: as above, written.
         unsafe { _mm256_storeu_ps(values.as_mut_ptr().add(n * 8), register) };
+    }
+}
+
+/// See [`super::super::turn`]; the machine has AVX2.
+pub(in super::super) fn turn(
+    rows: &[&[i16; GROUP]; PANEL],
+    lines: &mut [Line<[i16; 2]>; GROUP / 2],
+) {
+    // SAFETY: the machine has AVX2.
+    unsafe { turn_in_registers(rows, lines) }
+}
+
+/// Pairs of integers are numbers of 32 bits here: four squares of eight by eight change rows for columns.
+#[target_feature(enable = "avx2")]
+fn turn_in_registers(rows: &[&[i16; GROUP]; PANEL], lines: &mut [Line<[i16; 2]>; GROUP / 2]) {
+    for (first_row, first_line) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+        let mut a = [_mm256_setzero_si256(); 8];
+        for (register, row) in a.iter_mut().zip(&rows[first_row..]) {
+            // SAFETY: eight pairs from the first or the ninth on, of sixteen.
+            *register = unsafe { _mm256_loadu_si256(row.as_ptr().add(2 * first_line).cast()) };
+        }
+        let b = [
+            _mm256_unpacklo_epi32(a[0], a[1]),
+            _mm256_unpackhi_epi32(a[0], a[1]),
+            _mm256_unpacklo_epi32(a[2], a[3]),
+            _mm256_unpackhi_epi32(a[2], a[3]),
+            _mm256_unpacklo_epi32(a[4], a[5]),
+            _mm256_unpackhi_epi32(a[4], a[5]),
+            _mm256_unpacklo_epi32(a[6], a[7]),
+            _mm256_unpackhi_epi32(a[6], a[7]),
+        ];
+        let c = [
+            _mm256_unpacklo_epi64(b[0], b[2]),
+            _mm256_unpackhi_epi64(b[0], b[2]),
+            _mm256_unpacklo_epi64(b[1], b[3]),
+            _mm256_unpackhi_epi64(b[1], b[3]),
+            _mm256_unpacklo_epi64(b[4], b[6]),
+            _mm256_unpackhi_epi64(b[4], b[6]),
+            _mm256_unpacklo_epi64(b[5], b[7]),
+            _mm256_unpackhi_epi64(b[5], b[7]),
+        ];
+        let turned = [
+            _mm256_permute2x128_si256::<0x20>(c[0], c[4]),
+            _mm256_permute2x128_si256::<0x20>(c[1], c[5]),
+            _mm256_permute2x128_si256::<0x20>(c[2], c[6]),
+            _mm256_permute2x128_si256::<0x20>(c[3], c[7]),
+            _mm256_permute2x128_si256::<0x31>(c[0], c[4]),
+            _mm256_permute2x128_si256::<0x31>(c[1], c[5]),
+            _mm256_permute2x128_si256::<0x31>(c[2], c[6]),
+            _mm256_permute2x128_si256::<0x31>(c[3], c[7]),
+        ];
+        for (line, register) in lines[first_line..].iter_mut().zip(turned) {
+            // SAFETY: eight outputs from the first or the ninth on, of sixteen.
+            unsafe { _mm256_storeu_si256(line.0.as_mut_ptr().add(first_row).cast(), register) };
+        }
     }
 }
