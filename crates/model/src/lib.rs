@@ -29,6 +29,9 @@ mod quantised;
 
 mod linear;
 
+#[doc(hidden)]
+pub mod bench;
+
 mod weights;
 
 mod gguf;
