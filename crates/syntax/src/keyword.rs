@@ -22,7 +22,12 @@ fn words(language: Language) -> HashSet<String> {
     (0..u16::try_from(grammar.node_kind_count()).unwrap_or(u16::MAX))
         .filter(|id| !grammar.node_kind_is_named(*id))
         .filter_map(|id| grammar.node_kind_for_id(id))
-        .filter(|kind| kind.chars().all(|character| character.is_alphabetic() || character == '_'))
+        .filter(|kind| is_word(kind))
         .map(str::to_owned)
         .collect()
+}
+
+/// The end of a text is a kind as well, and its spelling is empty.
+fn is_word(kind: &str) -> bool {
+    !kind.is_empty() && kind.chars().all(|character| character.is_alphabetic() || character == '_')
 }
