@@ -29,8 +29,9 @@ class Rectangle:
         return self.width
 
     def get_height(self):
+        pass
 """
-ACTION = "Complete this body"
+ACTION = "Rewrite selection"
 
 
 def start(home, folder, *files):
@@ -94,17 +95,19 @@ def is_item(line):
 
 
 def act(helix, file):
+    """Writes a selected word anew, as one step of undo."""
     command(helix, f":open {file.name}")
     helix.wait_for("the other file", lambda screen: "get_height" in screen)
-    helix.press("9", "g", "g", "g", "l")
+    # The word that stands for the body, from the first sign of its line to the word's end.
+    helix.press("1", "0", "g", "g", "g", "s", "e")
     ask = lambda: helix.press("Escape", "Space", "a")  # noqa: E731
     helix.wait_for("the action", lambda screen: ACTION in screen, ask, every_s=5)
     picture(helix, "helix-code-action")
     helix.press("Enter")
     found = wait_until("the body", lambda: saved_now(helix, file), lambda text: text != ACTION_TEXT)
-    body = found.removeprefix(ACTION_TEXT.rstrip("\n"))
-    assert body.startswith("\n        ") and body.strip(), found
-    print(f"ok   an action writes a body, and it is saved: {body.strip()!r}")
+    start = ACTION_TEXT.removesuffix("pass\n")
+    assert found.startswith(start) and found != start, found
+    print(f"ok   an action writes a selection anew, and it is saved: {found.removeprefix(start).strip()!r}")
     helix.press("Escape", "u")
     assert saved(helix, file, found) == ACTION_TEXT
     print("ok   it is undone as one step")
