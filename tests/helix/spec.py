@@ -31,7 +31,9 @@ class Rectangle:
     def get_height(self):
         pass
 """
-ACTION = "Rewrite selection"
+# Keys that go to the word that stands for the body: to its first sign, and from there to its end.
+SIGN = "10gggs"
+WORD = f"{SIGN}e"
 
 
 def start(home, folder, *files):
@@ -94,20 +96,19 @@ def is_item(line):
     return line.rstrip().endswith(" text")
 
 
-def act(helix, file):
-    """Writes a selected word anew, as one step of undo."""
+def act(helix, file, keys, action):
+    """Runs an action on what `keys` select, and takes it back as one step of undo."""
     command(helix, f":open {file.name}")
     helix.wait_for("the other file", lambda screen: "get_height" in screen)
-    # The word that stands for the body, from the first sign of its line to the word's end.
-    helix.press("1", "0", "g", "g", "g", "s", "e")
+    helix.press(*keys)
     ask = lambda: helix.press("Escape", "Space", "a")  # noqa: E731
-    helix.wait_for("the action", lambda screen: ACTION in screen, ask, every_s=5)
+    helix.wait_for("the action", lambda screen: action in screen, ask, every_s=5)
     picture(helix, "helix-code-action")
     helix.press("Enter")
     found = wait_until("the body", lambda: saved_now(helix, file), lambda text: text != ACTION_TEXT)
     start = ACTION_TEXT.removesuffix("pass\n")
     assert found.startswith(start) and found != start, found
-    print(f"ok   an action writes a selection anew, and it is saved: {found.removeprefix(start).strip()!r}")
+    print(f"ok   {action} changes the file on disk: {found.removeprefix(start).strip()!r}")
     helix.press("Escape", "u")
     assert saved(helix, file, found) == ACTION_TEXT
     print("ok   it is undone as one step")
@@ -128,7 +129,8 @@ def main():
     helix = start(home, project, "rectangle.py")
     try:
         complete(helix, project / "rectangle.py")
-        act(helix, project / "getters.py")
+        act(helix, project / "getters.py", WORD, "Rewrite selection")
+        act(helix, project / "getters.py", SIGN, "Complete this body")
     except Exception:
         picture(helix, "helix-failure")
         raise

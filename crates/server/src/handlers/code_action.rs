@@ -1,6 +1,7 @@
 //! `textDocument/codeAction`: a menu, answered at once; the model is asked only when a command of it is run.
 
 use assist::{Assistant, Diagnostic, Offer, Trigger};
+use text::Buffer;
 use tower_lsp_server::ls_types::{
     self, CodeAction, CodeActionDisabled, CodeActionOrCommand, CodeActionParams,
     CodeActionResponse, CodeActionTriggerKind, Command,
@@ -43,6 +44,7 @@ fn menu(
     document: &Document,
     params: &CodeActionParams,
 ) -> CodeActionResponse {
+    let selection = selection(client, &document.buffer, params.range);
     let range = |range: &ls_types::Range| {
         let offset = |at| document.buffer.offset(from::position(at), client.encoding);
         let start = offset(range.start);
@@ -58,19 +60,38 @@ fn menu(
     let asked = context.trigger_kind != Some(CodeActionTriggerKind::AUTOMATIC);
     let facts = client.actions;
     assistant
-        .offers(document, &range(&params.range), &diagnostics, asked)
+        .offers(document, &range(&selection), &diagnostics, asked)
         .into_iter()
         .filter(|offer| action::is_wanted(offer, context.only.as_deref()))
         .filter(|offer| offer.disabled.is_none() || facts.literals && facts.disabled)
-        .map(|offer| entry(facts.literals, params, offer))
+        .map(|offer| entry(facts.literals, params, selection, offer))
         .collect()
 }
 
-fn entry(literals: bool, params: &CodeActionParams, offer: Offer) -> CodeActionOrCommand {
+/// What is selected: nothing, where it is only the character below a cursor that is always on one.
+fn selection(client: &ClientFacts, buffer: &Buffer, range: ls_types::Range) -> ls_types::Range {
+    let offset = |at| buffer.offset(from::position(at), client.encoding);
+    let (start, end) = (offset(range.start), offset(range.end));
+    if !client.actions.block_cursor || end <= start {
+        return range;
+    }
+    let selected = buffer.slice(start..end);
+    if selected.chars().count() == 1 || selected == "\r\n" {
+        return ls_types::Range::new(range.start, range.start);
+    }
+    range
+}
+
+fn entry(
+    literals: bool,
+    params: &CodeActionParams,
+    selection: ls_types::Range,
+    offer: Offer,
+) -> CodeActionOrCommand {
     let diagnostic = offer.diagnostic.and_then(|at| params.context.diagnostics.get(at)).cloned();
     let argument = Argument {
         uri: params.text_document.uri.clone(),
-        range: params.range,
+        range: selection,
         instruction: None,
         diagnostic: diagnostic.clone(),
     };
@@ -91,4 +112,33 @@ fn entry(literals: bool, params: &CodeActionParams, offer: Offer) -> CodeActionO
         disabled: offer.disabled.map(|why| CodeActionDisabled { reason: why.to_string() }),
         ..CodeAction::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tower_lsp_server::ls_types::{InitializeParams, Position, Range};
+
+    use super::*;
+
+    /// Both ranges as start and end, each a line and a column.
+    #[track_caller]
+    fn check(client: &str, text: &str, given: [u32; 4], expected: [u32; 4]) {
+        let params = json!({"capabilities": {}, "clientInfo": {"name": client}});
+        let params: InitializeParams = serde_json::from_value(params).unwrap();
+        let range = |[line, column, end_line, end_column]: [u32; 4]| {
+            Range::new(Position::new(line, column), Position::new(end_line, end_column))
+        };
+        let found = selection(&from::client_facts(&params), &Buffer::from(text), range(given));
+        assert_eq!(found, range(expected));
+    }
+
+    #[test]
+    fn a_block_cursor_selects_nothing() {
+        check("helix", "a🦀b", [0, 1, 0, 3], [0, 1, 0, 1]);
+        check("helix", "ab\r\ncd", [0, 2, 1, 0], [0, 2, 0, 2]);
+        check("helix", "abc", [0, 0, 0, 2], [0, 0, 0, 2]);
+        check("helix", "abc", [0, 3, 0, 3], [0, 3, 0, 3]);
+        check("other", "abc", [0, 1, 0, 2], [0, 1, 0, 2]);
+    }
 }

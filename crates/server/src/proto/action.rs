@@ -36,7 +36,12 @@ pub(crate) struct ActionFacts {
     pub(crate) annotations: bool,
     pub(crate) progress: bool,
     pub(crate) shows_documents: bool,
+    /// Its cursor is a selection of one character, so that one stands for a caret before it.
+    pub(crate) block_cursor: bool,
 }
+
+/// Clients that send the character below the cursor as the range of an action.
+const BLOCK_CURSORS: &[&str] = &["helix"];
 
 pub(crate) fn action_facts(params: &InitializeParams) -> ActionFacts {
     let capabilities = &params.capabilities;
@@ -59,6 +64,10 @@ pub(crate) fn action_facts(params: &InitializeParams) -> ActionFacts {
         shows_documents: window
             .and_then(|it| it.show_document.as_ref())
             .is_some_and(|it| it.support),
+        block_cursor: params
+            .client_info
+            .as_ref()
+            .is_some_and(|client| BLOCK_CURSORS.contains(&client.name.as_str())),
     }
 }
 
@@ -232,6 +241,7 @@ mod tests {
             annotations: true,
             progress: true,
             shows_documents: true,
+            block_cursor: false,
         };
         assert_eq!(all, expected);
     }
