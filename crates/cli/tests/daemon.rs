@@ -105,7 +105,17 @@ impl Editor {
     }
 
     fn initialize(&mut self) {
-        let params = json!({"capabilities": {}, "clientInfo": {"name": "test editor"}});
+        self.initialize_in(&[]);
+    }
+
+    fn initialize_in(&mut self, folders: &[&Path]) {
+        let folders: Vec<Value> =
+            folders.iter().map(|folder| json!({"uri": uri(folder), "name": "folder"})).collect();
+        let params = json!({
+            "capabilities": {},
+            "clientInfo": {"name": "test editor"},
+            "workspaceFolders": folders,
+        });
         assert_eq!(self.ask(1, "initialize", params)["serverInfo"]["name"], "dacapo");
         self.send(&json!({"jsonrpc": "2.0", "method": "initialized", "params": {}}));
     }
@@ -123,6 +133,10 @@ impl Drop for Editor {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
 }
 
 fn program() -> PathBuf {
@@ -261,4 +275,46 @@ fn an_end_without_shutdown_is_an_error() {
     editor.initialize();
     editor.send(&json!({"jsonrpc": "2.0", "method": "exit"}));
     assert_eq!(editor.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn editors_of_one_folder_share_its_index_which_follows_what_they_tell() {
+    let user = User::new();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.py", "b.py"] {
+        std::fs::write(folder.path().join(name), "def f(x):\n    return x\n").unwrap();
+    }
+    std::fs::write(folder.path().join(".env"), "PASSWORD=hunter2\n").unwrap();
+    let until = |n_files: u64| loop {
+        let status = user.status();
+        let indexes = status["indexes"].as_array().unwrap().clone();
+        assert!(indexes.len() <= 1, "{status}");
+        let index = indexes.first().cloned().unwrap_or_default();
+        if index["complete"] == true && index["files"] == n_files {
+            break index;
+        }
+    };
+    let (mut one, mut other) = (user.editor(), user.editor());
+    one.initialize_in(&[folder.path()]);
+    other.initialize_in(&[folder.path()]);
+    assert_eq!(until(2)["root"], folder.path().to_str().unwrap());
+
+    let new = folder.path().join("c.py");
+    std::fs::write(&new, "def g(x):\n    return x\n").unwrap();
+    let changes = json!({"changes": [{"uri": uri(&new), "type": 1}]});
+    one.send(
+        &json!({"jsonrpc": "2.0", "method": "workspace/didChangeWatchedFiles", "params": changes}),
+    );
+    until(3);
+    std::fs::remove_file(&new).unwrap();
+    let saved = json!({"textDocument": {"uri": uri(&new)}});
+    other.send(&json!({"jsonrpc": "2.0", "method": "textDocument/didSave", "params": saved}));
+    until(2);
+
+    assert_eq!(one.leave(), Some(0));
+    until(2);
+    let settings = json!({"settings": {"context": {"repository": false}}});
+    other.send(&json!({"jsonrpc": "2.0", "method": "workspace/didChangeConfiguration", "params": settings}));
+    while user.status()["indexes"] != json!([]) {}
+    assert_eq!(other.leave(), Some(0));
 }

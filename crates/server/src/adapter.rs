@@ -154,9 +154,11 @@ impl LanguageServer for Adapter {
         self.send(Event::DidClose(params));
     }
 
-    // Saving changes no text; the methods are here because the framework's own complain in the log.
-    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        self.send(Event::DidSave(params));
+    }
 
+    // It changes nothing; the method is here because the framework's own complains in the log.
     async fn will_save(&self, _: WillSaveTextDocumentParams) {}
 
     async fn code_action(

@@ -71,7 +71,10 @@ pub struct CompletionConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ContextConfig {
-    /// Files that are neither completed nor shown to the model, as patterns in the form of a `.gitignore`, relative to the workspace folder.
+    /// Show the model what it needs of other files of the workspace folder. Files that `.gitignore` or `.dacapoignore` leaves out, and files that usually hold secrets, are never read.
+    #[schemars(extend("x-untrusted" = "off"))]
+    pub repository: bool,
+    /// Files in which nothing is suggested and of which the model is shown nothing for that, as patterns in the form of a `.gitignore`, relative to the workspace folder.
     #[schemars(extend("x-untrusted" = "more"))]
     pub exclude: Vec<String>,
 }
@@ -122,7 +125,7 @@ impl Default for ContextConfig {
         // What is never worth completing, and what holds secrets more often than not.
         let exclude =
             [".env", ".env.*", "*.pem", "*.key", "*.p12", "*.pfx", "id_rsa", "id_ed25519"];
-        Self { exclude: exclude.map(str::to_owned).to_vec() }
+        Self { repository: true, exclude: exclude.map(str::to_owned).to_vec() }
     }
 }
 

@@ -8,10 +8,10 @@ use tower_lsp_server::ls_types::{
     CodeActionParams, CodeActionResponse, CompletionList, CompletionParams,
     DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
     DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    ExecuteCommandParams, InitializeParams, InitializeResult, InlineCompletionList,
-    InlineCompletionParams, ProgressToken, Registration, SetTraceParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
+    InlineCompletionList, InlineCompletionParams, ProgressToken, Registration, SetTraceParams,
 };
-use workspace::DocumentId;
+use workspace::{DocumentId, Index};
 
 use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
 use crate::proto::from;
@@ -64,6 +64,9 @@ pub(crate) enum Event {
     ProgressEnded(ProgressToken),
     /// The assistant is done with the request of this number; `None` when it panicked.
     Finished(u64, Option<Box<Several>>),
+    DidSave(DidSaveTextDocumentParams),
+    /// The index of a folder as it now is.
+    Indexed(Index),
     /// The client is gone; answered with whether it had asked for `shutdown`.
     End(oneshot::Sender<bool>),
 }

@@ -11,6 +11,7 @@ pub(crate) mod did_open;
 pub(crate) mod document_state;
 pub(crate) mod execute_command;
 pub(crate) mod explain;
+pub(crate) mod folders;
 pub(crate) mod initialize;
 pub(crate) mod initialized;
 pub(crate) mod inline_completion;

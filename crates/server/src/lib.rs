@@ -14,6 +14,7 @@ mod frame;
 mod gauge;
 mod handlers;
 mod host;
+mod indexes;
 mod main_loop;
 mod models;
 mod outgoing;
@@ -48,6 +49,7 @@ use crate::session::{Session, Ways};
 
 pub use crate::figures::{LatencyReport, SessionReport};
 pub use crate::host::Host;
+pub use crate::indexes::IndexReport;
 pub use crate::models::Models;
 
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::handlers::{
     self, code_action, completion, did_change, did_change_configuration, did_change_watched_files,
     did_change_workspace_folders, did_close, did_open, document_state, execute_command, explain,
-    initialize, initialized, inline_completion,
+    folders, initialize, initialized, inline_completion,
 };
 use crate::queue::Queue;
 use crate::session::Session;
@@ -71,6 +71,8 @@ fn handle(session: &mut Session, event: Event) {
             did_change_workspace_folders::handle(session, &params);
         }
         Event::DidChangeWatchedFiles(params) => did_change_watched_files::handle(session, &params),
+        Event::DidSave(params) => did_change_watched_files::saved(session, &params),
+        Event::Indexed(index) => folders::indexed(session, index),
         Event::SetTrace(params) => session.trace = params.value,
         Event::Accepted => session.typing.taken(),
         Event::DidOpen(params) => did_open::handle(session, params),

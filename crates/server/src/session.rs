@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use assist::{CancelFlag, Reason};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use workspace::{DocumentId, Workspace};
 
 use crate::config::Config;
 use crate::figures::Counted;
+use crate::indexes::Subscription;
 use crate::models::{Limits, SessionModel};
 use crate::outgoing::Outgoing;
 use crate::progress;
@@ -79,6 +81,9 @@ pub(crate) struct Session {
     pub(crate) shown: Option<Shown>,
     /// Raised to end the warm-up that may be at work.
     pub(crate) warm_up: CancelFlag,
+    /// Of the folders of the workspace.
+    pub(crate) indexes: Vec<Subscription>,
+    pub(crate) last_scan: Option<Instant>,
     pub(crate) ways: Ways,
     pub(crate) lanes: Lanes,
 }
@@ -120,6 +125,8 @@ impl Session {
             typing: Typing::default(),
             shown: None,
             warm_up: CancelFlag::default(),
+            indexes: Vec::new(),
+            last_scan: None,
             ways,
             lanes: Lanes::default(),
         }

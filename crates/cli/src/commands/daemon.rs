@@ -53,7 +53,7 @@ async fn serve(place: Place, build: Build) -> Result<()> {
     }
     let user_file = config::user_file(|name| std::env::var_os(name));
     let config = Options { user_file, ..Options::default() }.resolve(None).config;
-    let host = Arc::new(Host::new(ModelDirectory::of(&config)));
+    let host = Arc::new(Host::new(ModelDirectory::of(&config)).saving_indexes());
     let exit_after = Duration::from_secs(config.daemon.exit_after_seconds.into());
     Ok(server::daemon::run(Service { place, build, host, exit_after }).await?)
 }
@@ -113,6 +113,16 @@ fn print(report: &Report) -> Result<()> {
             model.name,
             model.state,
             message.unwrap_or_default()
+        )?;
+    }
+    for index in &report.indexes {
+        let state = if index.complete { "" } else { ", being read" };
+        writeln!(
+            stdout,
+            "index      {}: {} files, {} lines{state}",
+            index.root.display(),
+            index.files,
+            index.lines
         )?;
     }
     write!(stdout, "requests   {}", report.requests)?;

@@ -32,7 +32,8 @@ pub(crate) fn run(arguments: &Lsp) -> Result<ExitCode> {
 }
 
 async fn standalone(options: Options) -> Result<Ended> {
-    let host = Arc::new(Host::new(ModelDirectory::of(&options.resolve(None).config)));
+    let host =
+        Arc::new(Host::new(ModelDirectory::of(&options.resolve(None).config)).saving_indexes());
     Ok(server::serve(tokio::io::stdin(), tokio::io::stdout(), host, options).await?)
 }
 

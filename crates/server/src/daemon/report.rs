@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use assist::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::Host;
 use crate::daemon::greeting::Build;
 use crate::figures::{LatencyReport, SessionReport};
+use crate::{Host, IndexReport};
 
 /// A daemon at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub struct Report {
     /// Resident memory; unknown on systems without `/proc`.
     pub memory_bytes: Option<u64>,
     pub models: Vec<ModelReport>,
+    pub indexes: Vec<IndexReport>,
     pub sessions: Vec<SessionReport>,
     /// Completions that were answered since the daemon started.
     pub requests: u64,

@@ -190,6 +190,7 @@ fn report(state: &State) -> Report {
         log_file: state.service.place.log_file(),
         memory_bytes: memory_bytes(),
         models: Report::of_models(host),
+        indexes: host.indexes.reports(),
         sessions: host.figures.sessions(),
         requests: host.figures.n_requests(),
         latency: host.figures.latency(),

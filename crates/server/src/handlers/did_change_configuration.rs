@@ -4,6 +4,7 @@ use serde_json::Value;
 use tower_lsp_server::ls_types::{DidChangeConfigurationParams, MessageType, ShowMessageParams};
 
 use crate::event::Request;
+use crate::handlers::folders;
 use crate::session::Session;
 use crate::status;
 
@@ -36,6 +37,7 @@ pub(crate) fn apply(session: &mut Session) {
         session
             .notify("window/showMessage", ShowMessageParams { typ: MessageType::WARNING, message });
     }
+    folders::follow(session);
     session.choose_model();
     if session.settings.session().model.preload {
         session.preload();

@@ -2,6 +2,7 @@
 
 use tower_lsp_server::ls_types::DidOpenTextDocumentParams;
 
+use crate::handlers::folders;
 use crate::proto::from;
 use crate::session::Session;
 
@@ -12,5 +13,6 @@ pub(crate) fn handle(session: &mut Session, params: DidOpenTextDocumentParams) {
     let language = from::language(&document.language_id, path.as_deref());
     session.running.mark_stale(&id);
     session.language_ids.insert(id.clone(), document.language_id);
+    folders::scan(session);
     session.workspace.open(id, path, language, document.version, &document.text);
 }

@@ -29,7 +29,7 @@ pub(crate) fn handle(session: &mut Session, request: Request<(), Wanted>) {
         registrations.push(Registration {
             id: "dacapo-files".into(),
             method: "workspace/didChangeWatchedFiles".into(),
-            register_options: Some(json!({ "watchers": [{ "globPattern": "**/.dacapo.toml" }] })),
+            register_options: Some(json!({ "watchers": [{ "globPattern": "**/*" }] })),
         });
     }
     let configuration = client.pulls_configuration;
