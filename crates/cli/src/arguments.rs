@@ -398,6 +398,9 @@ pub(crate) struct Eval {
     /// Most tokens of an answer
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
+    /// Most tokens of a prompt
+    #[arg(long, value_name = "N")]
+    pub(crate) max_prompt: Option<usize>,
     /// Show less likely suggestions too, or fewer of them: 0 to 1, and 0 shows all
     #[arg(long, value_name = "P", value_parser = non_negative)]
     pub(crate) min_confidence: Option<f32>,

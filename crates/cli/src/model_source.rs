@@ -21,8 +21,8 @@ pub(crate) const DEFAULT_MAX_TOKENS: usize = 64;
 /// Most tokens of a prompt: on a processor, reading more takes longer than a person who types waits.
 const MAX_PROMPT: usize = 2048;
 
-/// Suggestions less likely than this are not shown while the user types: on held-out code it cost no right one, and a fifth of
-/// the wrong ones (`docs/evaluation.md`).
+/// Suggestions less likely than this are not shown while the user types: on held-out code that cost no right one, and nearly a
+/// quarter of the wrong ones (`docs/evaluation.md`).
 const MIN_CONFIDENCE: f32 = 0.2;
 
 /// Where a model's files are.

@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     };
     let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
     config.min_confidence = arguments.min_confidence.unwrap_or(config.min_confidence);
+    config.n_prompt = arguments.max_prompt.unwrap_or(config.n_prompt).min(config.n_prompt);
     let configs: Vec<_> =
         all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
     let assistants = source.assistants_with(&configs)?;
