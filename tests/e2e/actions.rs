@@ -371,3 +371,83 @@ async fn what_runs_at_the_end_of_the_session_is_answered() {
     session.notify("exit", Value::Null).await;
     session.hang_up().await;
 }
+
+#[tokio::test]
+async fn a_model_that_follows_instructions_offers_and_does_more() {
+    let (text, range) = marked("// dacapo: call h\nfn f() {\n    $0g();\n}\n", Units::Utf16);
+    let model =
+        ScriptedModel::chat("<think>Hm.</think>Sure:\n```rust\nfn f() {\n    h();\n}\n```\n");
+    let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
+    let mut session = Session::start_scripted(builder.file(URI, "rust", &text), &model).await;
+    let diagnostic = json!({"range": range, "message": "cannot find function `g`"});
+    let context = json!({"diagnostics": [diagnostic], "triggerKind": 2});
+    let entries = menu(&mut session, &range, context).await;
+    assert_eq!(titles(&entries), ["Fix: cannot find function `g`", "Edit: call h"]);
+    assert_eq!(
+        (&entries[0]["kind"], &entries[0]["diagnostics"][0]),
+        (&json!("quickfix"), &diagnostic)
+    );
+
+    for (entry, expected) in [
+        (&entries[0], "// dacapo: call h\nfn f() {\n    h();\n}\n"),
+        (&entries[1], "fn f() {\n    h();\n}\n"),
+    ] {
+        let command = &entry["command"];
+        let run = json!({"command": command["command"], "arguments": command["arguments"]});
+        let result = session.ask("workspace/executeCommand", run).await.unwrap();
+        assert_eq!(result["applied"], true, "{result}");
+        let edit = session.server_request("workspace/applyEdit").await;
+        let edits = &edit["edit"]["documentChanges"][0]["edits"];
+        assert_eq!(applied(&text, edits, Units::Utf16), expected);
+    }
+
+    let run = json!({"command": "dacapo.explain", "arguments": [argument(&range)]});
+    let result = session.ask("workspace/executeCommand", run).await.unwrap();
+    let shown = session.notification("window/showMessage").await;
+    session.finish().await;
+    assert_eq!(result["text"], shown["message"]);
+    assert!(shown["message"].as_str().unwrap().starts_with("Sure:"), "{shown}");
+}
+
+#[tokio::test]
+async fn tests_come_in_a_file_that_the_edit_creates() {
+    let (text, range) = marked("def f():\n    return $01\n", Units::Utf16);
+    let model = ScriptedModel::chat("```python\nassert f() == 1\n```\n");
+    let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
+    let uri = "file:///project/none/shape.py";
+    let mut session = Session::start_scripted(builder.file(uri, "python", &text), &model).await;
+    let run = json!({"command": "dacapo.tests", "arguments": [{"uri": uri, "range": range}]});
+    let result = session.ask("workspace/executeCommand", run).await.unwrap();
+    assert_eq!(result["applied"], true, "{result}");
+    let edit = session.server_request("workspace/applyEdit").await["edit"].clone();
+    session.finish().await;
+    let file = "file:///project/none/test_shape.py";
+    assert_eq!(
+        (&edit["documentChanges"][0]["kind"], &edit["documentChanges"][0]["uri"]),
+        (&json!("create"), &json!(file))
+    );
+    assert_eq!(edit["documentChanges"][1]["edits"][0]["newText"], "assert f() == 1\n");
+}
+
+#[tokio::test]
+async fn the_last_edit_is_repeated_at_the_next_place() {
+    let text = "fn old() {}\nfn f() { old(); }\n";
+    let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
+    let builder = builder.file(URI, "rust", text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("words")).await;
+    let at = |line: usize, character: usize| json!({"line": line, "character": character});
+    let change = json!([{"range": {"start": at(0, 3), "end": at(0, 6)}, "text": "fresh"}]);
+    session.did_change(URI, 2, change).await;
+    let range = json!({"start": at(0, 8), "end": at(0, 8)});
+    let entries = menu(&mut session, &range, json!({"diagnostics": [], "triggerKind": 2})).await;
+    assert_eq!(titles(&entries), ["Repeat the last edit at the next place"]);
+    let run =
+        json!({"command": "dacapo.nextEdit", "arguments": entries[0]["command"]["arguments"]});
+    let result = session.ask("workspace/executeCommand", run).await.unwrap();
+    assert_eq!(result["applied"], true, "{result}");
+    let edit = session.server_request("workspace/applyEdit").await;
+    session.finish().await;
+    let now = "fn fresh() {}\nfn f() { old(); }\n";
+    let edits = &edit["edit"]["documentChanges"][0]["edits"];
+    assert_eq!(applied(now, edits, Units::Utf16), "fn fresh() {}\nfn f() { fresh(); }\n");
+}

@@ -12,7 +12,7 @@ use test_support::checkpoint::{END_OF_TEXT, TinyModel};
 use test_support::client::{Builder, Client};
 use test_support::fixture::{self, Fixture, Units};
 use test_support::scripted::ScriptedModel;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
@@ -162,9 +162,14 @@ pub(crate) fn scripted(model: &ScriptedModel) -> Assistant {
     let directory = tempfile::tempdir().unwrap();
     model.write(directory.path());
     let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();
+    let chat = ChatTemplate::from_directory(directory.path()).unwrap();
     let engine =
         Handle::spawn(move || Plt::from_directory(directory.path(), LoadOptions::default()));
-    assistant_over(engine, tokenizer)
+    let assistant = assistant_over(engine, tokenizer);
+    match chat {
+        Some(chat) => assistant.with_chat(chat),
+        None => assistant,
+    }
 }
 
 /// An assistant whose weights cannot be read.

@@ -22,6 +22,16 @@ mod comment;
 
 mod infill;
 
+mod instruction;
+
+mod extract;
+
+mod fit;
+
+mod test_file;
+
+mod instruct;
+
 mod offer;
 
 mod actor;
@@ -37,4 +47,4 @@ pub use request::{Action, ActionRequest, Diagnostic};
 
 pub use writer::Watch;
 
-pub(crate) use actor::Actor;
+pub(crate) use actor::{Actor, repeated};

@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use engine::{CancelFlag, Handle};
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 use workspace::{Document, DocumentId, Snapshot};
 
-use crate::action::{ActionAnswer, ActionRequest, Actor, Diagnostic, Offer, Watch};
+use crate::action::{
+    Action, ActionAnswer, ActionRequest, Actor, Diagnostic, Offer, Watch, repeated,
+};
 use crate::completer::Completer;
 use crate::completion::{Completion, Config, Several, Trigger};
 use crate::next_edit::{NextEdit, next_edit};
@@ -28,6 +30,12 @@ impl Assistant {
         let actor = Arc::new(Actor::new(source(), Arc::clone(&tokenizer), &eos, config));
         let completer = Arc::new(Completer::new(source(), tokenizer, eos, config));
         Self { engine, completer, actor }
+    }
+
+    /// The same for a model that follows instructions, put to it in this template.
+    #[must_use]
+    pub fn with_chat(self, chat: ChatTemplate) -> Self {
+        Self { actor: Arc::new(self.actor.with_chat(chat)), ..self }
     }
 
     /// The same engine and tokenizer under other limits, and without memory of earlier suggestions.
@@ -122,17 +130,31 @@ impl Assistant {
         request: &ActionRequest,
         watch: Watch<'_>,
     ) -> ActionAnswer {
-        self.actor.act(snapshot, request, watch)
+        if request.action != Action::NextEdit {
+            return self.actor.act(snapshot, request, watch);
+        }
+        let caret = request.selection.end;
+        match self.next_edit(snapshot, &request.document, caret, watch.cancel) {
+            Ok(next) => repeated(snapshot, &next),
+            Err(reason) => ActionAnswer::from(reason),
+        }
     }
 
     /// Actions for a menu; answers at once. Unless the user `asked`, only those for which there is a particular cause.
     pub fn offers(
         &self,
+        snapshot: &Snapshot,
         document: &Document,
         selection: &Range<usize>,
         diagnostics: &[Diagnostic],
         asked: bool,
     ) -> Vec<Offer> {
-        self.actor.offers(document, selection, diagnostics, asked)
+        let mut offers = self.actor.offers(document, selection, diagnostics, asked);
+        if context::next_edit(snapshot, &document.id, selection.end).is_some() {
+            let action = Action::NextEdit;
+            let title = action.title().to_owned();
+            offers.insert(0, Offer { action, title, diagnostic: None, disabled: None });
+        }
+        offers
     }
 }

@@ -115,7 +115,8 @@ pub(crate) struct Act {
     #[arg(value_name = "FILE:LINE:COL[-LINE:COL]")]
     pub(crate) span: Span,
     /// complete: what is missing at the place, a whole body where there is none; rewrite: the range anew;
-    /// document: a comment for the item
+    /// document: a comment for the item; fix: the problem that --instruction quotes; edit: what --instruction or a comment
+    /// `dacapo: ...` says; tests: for the item; explain: the item in words; next-edit: needs an editor
     #[arg(value_name = "ACTION")]
     pub(crate) action: assist::Action,
     #[command(flatten)]

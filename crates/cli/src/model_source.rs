@@ -174,9 +174,18 @@ impl ModelSource {
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
         let engine = self.engine_under(options, LoadOptions::default())?;
         let assistant = |config: &assist::Config| {
-            Assistant::new(engine.clone(), Arc::clone(&tokenizer), stop_tokens.clone(), *config)
+            let assistant = Assistant::new(
+                engine.clone(),
+                Arc::clone(&tokenizer),
+                stop_tokens.clone(),
+                *config,
+            );
+            Ok(match self.chat_template()? {
+                Some(chat) => assistant.with_chat(chat),
+                None => assistant,
+            })
         };
-        Ok(configs.iter().map(assistant).collect())
+        configs.iter().map(assistant).collect()
     }
 }
 

@@ -3,17 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use context::Layout;
-use tokenizer::Tokenizer;
+use context::{Layout, with_line_feeds};
+use tokenizer::{ChatTemplate, Tokenizer};
 use workspace::{Document, Snapshot};
 
 use crate::action::change::{ActionAnswer, Change, Effect, Target};
 use crate::action::infill::{Filled, Infill};
+use crate::action::instruct::Instruct;
+use crate::action::minimal;
 use crate::action::offer::{Abilities, Offer, offers};
 use crate::action::parses;
+use crate::action::refusal::Refusal;
 use crate::action::request::{Action, ActionRequest, Diagnostic};
 use crate::action::writer::{Watch, Writer};
 use crate::completion::Config;
+use crate::next_edit::NextEdit;
 use crate::reason::Reason;
 use crate::source::Generate;
 
@@ -25,6 +29,8 @@ pub(crate) struct Actor {
     control_tokens: Vec<String>,
     config: Config,
     layout: Layout,
+    /// `None` for a model that does not follow instructions.
+    chat: Option<Arc<ChatTemplate>>,
 }
 
 impl Actor {
@@ -37,7 +43,11 @@ impl Actor {
         let control_tokens = tokenizer.special_names().map(str::to_owned).collect();
         let layout = config.layout.unwrap_or_else(|| Layout::of(&tokenizer));
         let writer = Arc::new(Writer::new(source, Arc::clone(&tokenizer), eos));
-        Self { writer, tokenizer, control_tokens, config, layout }
+        Self { writer, tokenizer, control_tokens, config, layout, chat: None }
+    }
+
+    pub(crate) fn with_chat(&self, chat: ChatTemplate) -> Self {
+        Self { chat: Some(Arc::new(chat)), ..self.clone() }
     }
 
     /// The same under other limits.
@@ -47,7 +57,7 @@ impl Actor {
     }
 
     pub(crate) fn abilities(&self) -> Abilities {
-        Abilities { infilling: self.layout.shows_suffix(), instructions: false }
+        Abilities { infilling: self.layout.shows_suffix(), instructions: self.chat.is_some() }
     }
 
     pub(crate) fn offers(
@@ -81,14 +91,56 @@ impl Actor {
             document,
             watch,
         };
-        let filled = match request.action {
-            Action::Complete => infill.complete(request.selection.end),
-            Action::Rewrite => infill.rewrite(&request.selection),
-            Action::Document => infill.document(&request.selection),
+        let answer = match request.action {
+            Action::Complete => answer(document, infill.complete(request.selection.end)),
+            Action::Rewrite => answer(document, infill.rewrite(&request.selection)),
+            Action::Document => answer(document, infill.document(&request.selection)),
+            // Needs no prompt of its own; the assistant does it.
+            Action::NextEdit => ActionAnswer::from(Reason::NothingToRepeat),
+            Action::Fix | Action::Edit | Action::Tests | Action::Explain => match &self.chat {
+                Some(chat) => {
+                    let instruct = Instruct {
+                        writer: &self.writer,
+                        chat,
+                        config: self.config,
+                        snapshot,
+                        document,
+                        watch,
+                    };
+                    instructed(&instruct, document, request)
+                }
+                None => ActionAnswer::from(Refusal::NoInstructions),
+            },
         };
-        tracing::debug!(action = %request.action, changes = filled.edits.is_ok(), "action");
-        answer(document, filled)
+        tracing::debug!(action = %request.action, changes = answer.effect.is_ok(), "action");
+        answer
     }
+}
+
+fn instructed(
+    instruct: &Instruct<'_>,
+    document: &Document,
+    request: &ActionRequest,
+) -> ActionAnswer {
+    match request.action {
+        Action::Fix => match &request.diagnostic {
+            Some(diagnostic) => answer(document, instruct.fix(diagnostic)),
+            None => ActionAnswer::from(Refusal::NoDiagnostic),
+        },
+        Action::Tests => instruct.tests(&request.selection),
+        Action::Explain => instruct.explain(&request.selection),
+        _ => answer(document, instruct.edit(&request.selection, request.instruction.as_deref())),
+    }
+}
+
+/// The answer that repeats an edit.
+pub(crate) fn repeated(snapshot: &Snapshot, next: &NextEdit) -> ActionAnswer {
+    let Some(document) = snapshot.document(&next.document) else {
+        return ActionAnswer::from(Reason::NotOpen);
+    };
+    let edits = minimal::edits(&document.buffer, &next.range, &with_line_feeds(&next.text));
+    let edits = if edits.is_empty() { Err(Refusal::Unchanged) } else { Ok(edits) };
+    answer(document, Filled { edits, raw: next.text.clone(), outcome: None })
 }
 
 fn answer(document: &Document, filled: Filled) -> ActionAnswer {

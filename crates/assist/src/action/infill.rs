@@ -178,6 +178,7 @@ impl Infill<'_> {
                 sampling: self.sampling(attempt),
                 drafts: self.writer.tokenizer.encode(old),
                 held_back: prompt.held_back,
+                keeps_markup: false,
             })
         };
         let assumed = self.config.n_prompt + self.config.max_tokens;

@@ -23,6 +23,20 @@ pub enum Refusal {
     NoLongerParses,
     /// The place was edited while the model wrote.
     Moved,
+    /// The model was not made to follow instructions.
+    NoInstructions,
+    /// Nothing says what to do.
+    NoInstruction,
+    /// There is no problem to fix.
+    NoDiagnostic,
+    /// The answer holds no code.
+    NoCode,
+    /// The answer leaves out a part of the code.
+    Elided,
+    /// There is no place for tests of this document.
+    NoTestFile,
+    /// The code does not fit into the context of the model.
+    TooLong,
 }
 
 impl Refusal {
@@ -37,6 +51,13 @@ impl Refusal {
             Self::Unchanged => "unchanged",
             Self::NoLongerParses => "no-longer-parses",
             Self::Moved => "moved",
+            Self::NoInstructions => "no-instructions",
+            Self::NoInstruction => "no-instruction",
+            Self::NoDiagnostic => "no-diagnostic",
+            Self::NoCode => "no-code",
+            Self::Elided => "elided",
+            Self::NoTestFile => "no-test-file",
+            Self::TooLong => "too-long",
         }
     }
 }
@@ -69,6 +90,27 @@ impl fmt::Display for Refusal {
             }
             Self::Moved => {
                 "The place was edited while the model wrote, so nothing was changed; ask again."
+            }
+            Self::NoInstructions => {
+                "The model was not made to follow instructions; choose one with a chat template with --model or the setting `model.name`."
+            }
+            Self::NoInstruction => {
+                "Nothing says what to do; give an instruction, or write it above the code as a comment that begins with `dacapo:`."
+            }
+            Self::NoDiagnostic => {
+                "There is no problem to fix here; on the terminal, give the message of the compiler with --instruction."
+            }
+            Self::NoCode => {
+                "The answer of the model holds no code; say more exactly what you want, or try a larger model."
+            }
+            Self::Elided => {
+                "The answer of the model leaves out a part of the code, so nothing was changed; select less, or try again."
+            }
+            Self::NoTestFile => {
+                "Tests belong beside a file on disk in a language with a grammar here; save the document first."
+            }
+            Self::TooLong => {
+                "The code is too long for the context of the model; select less of it."
             }
         })
     }

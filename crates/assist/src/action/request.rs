@@ -15,16 +15,40 @@ pub enum Action {
     Rewrite,
     /// Write a comment above the item, or the doc string in it.
     Document,
+    /// Mend what a compiler or linter found.
+    Fix,
+    /// Change code as the user says, or as a comment `dacapo: ...` says.
+    Edit,
+    /// Write tests to where the language has them.
+    Tests,
+    /// Say what the code does.
+    Explain,
+    /// Make the last change again at the next place.
+    NextEdit,
 }
 
 impl Action {
-    pub const ALL: [Self; 3] = [Self::Complete, Self::Rewrite, Self::Document];
+    pub const ALL: [Self; 8] = [
+        Self::Complete,
+        Self::Rewrite,
+        Self::Document,
+        Self::Fix,
+        Self::Edit,
+        Self::Tests,
+        Self::Explain,
+        Self::NextEdit,
+    ];
 
     pub fn id(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Rewrite => "rewrite",
             Self::Document => "document",
+            Self::Fix => "fix",
+            Self::Edit => "edit",
+            Self::Tests => "tests",
+            Self::Explain => "explain",
+            Self::NextEdit => "nextEdit",
         }
     }
 
@@ -34,6 +58,11 @@ impl Action {
             Self::Complete => "Complete here",
             Self::Rewrite => "Rewrite selection",
             Self::Document => "Document this item",
+            Self::Fix => "Fix this problem",
+            Self::Edit => "Edit as the comment says",
+            Self::Tests => "Write tests",
+            Self::Explain => "Explain",
+            Self::NextEdit => "Repeat the last edit at the next place",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Actions from end to end over a scripted source of tokens.
 
 mod infill;
+mod instruct;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

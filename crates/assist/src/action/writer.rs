@@ -35,6 +35,8 @@ pub(crate) struct Order {
     pub(crate) drafts: Vec<u32>,
     /// As in [`context::Prompt`].
     pub(crate) held_back: String,
+    /// Special tokens for thoughts and tools neither end the text nor are left out of it.
+    pub(crate) keeps_markup: bool,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,14 @@ impl Writer {
         Ok(written)
     }
 
+    fn stop_tokens(&self, keeps_markup: bool) -> Vec<u32> {
+        let is_markup = |id: &u32| {
+            let name = String::from_utf8_lossy(self.tokenizer.bytes(*id));
+            self.tokenizer.is_special(*id) && (name.contains("think") || name.contains("tool"))
+        };
+        self.stop_tokens.iter().copied().filter(|id| !keeps_markup || !is_markup(id)).collect()
+    }
+
     fn run(
         &self,
         order: Order,
@@ -114,7 +124,7 @@ impl Writer {
             tokens: order.tokens,
             max_tokens: order.max_tokens,
             sampling: order.sampling,
-            stop_tokens: self.stop_tokens.clone(),
+            stop_tokens: self.stop_tokens(order.keeps_markup),
             n_usable_tokens: self.tokenizer.vocab_size(),
             priority: Priority::Action,
             drafts: order.drafts,
@@ -128,7 +138,10 @@ impl Writer {
         {
             n_written += 1;
             (watch.report)(n_written);
-            let piece = stream.push(choice.token).replace('\r', "");
+            let piece = match order.keeps_markup && self.tokenizer.is_special(choice.token) {
+                true => String::from_utf8_lossy(self.tokenizer.bytes(choice.token)).into_owned(),
+                false => stream.push(choice.token).replace('\r', ""),
+            };
             if !piece.is_empty() {
                 text.push_str(without_held_back(&piece, &mut held_back));
                 stopped = stop(&text, false);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use assist::{ActionAnswer, ActionRequest, Change, Concern, Effect, Target, Watch};
+use assist::{ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Target, Watch};
 use engine::CancelFlag;
 use serde::Serialize;
 use similar::TextDiff;
@@ -77,7 +77,11 @@ pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
         document: id,
         selection: from..to,
         instruction: arguments.instruction.clone(),
-        diagnostic: None,
+        // On the terminal it is the user who says what the compiler found.
+        diagnostic: arguments
+            .instruction
+            .clone()
+            .map(|message| Diagnostic { range: from..to, message }),
     };
     let started = Instant::now();
     let cancel = CancelFlag::default();

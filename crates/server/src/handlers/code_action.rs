@@ -6,7 +6,7 @@ use tower_lsp_server::ls_types::{
     self, CodeAction, CodeActionDisabled, CodeActionOrCommand, CodeActionParams,
     CodeActionResponse, CodeActionTriggerKind, Command,
 };
-use workspace::Document;
+use workspace::{Document, Snapshot};
 
 use crate::event::Request;
 use crate::handlers::switched_off;
@@ -28,12 +28,12 @@ pub(crate) fn handle(
         let _ = reply.send(Vec::new());
         return;
     };
-    let model = session.model.clone();
+    let (model, snapshot) = (session.model.clone(), session.workspace.snapshot());
     // The text may have to be parsed first, and the model opened, which is not for the thread of the session.
     session.work(&session.lanes.quick, move || {
         let menu = model
             .for_request(Trigger::Automatic)
-            .map(|assistant| menu(&assistant, &client, &document, &params));
+            .map(|assistant| menu(&assistant, &client, &snapshot, &document, &params));
         let _ = reply.send(menu.unwrap_or_default());
     });
 }
@@ -41,6 +41,7 @@ pub(crate) fn handle(
 fn menu(
     assistant: &Assistant,
     client: &ClientFacts,
+    snapshot: &Snapshot,
     document: &Document,
     params: &CodeActionParams,
 ) -> CodeActionResponse {
@@ -60,7 +61,7 @@ fn menu(
     let asked = context.trigger_kind != Some(CodeActionTriggerKind::AUTOMATIC);
     let facts = client.actions;
     assistant
-        .offers(document, &range(&selection), &diagnostics, asked)
+        .offers(snapshot, document, &range(&selection), &diagnostics, asked)
         .into_iter()
         .filter(|offer| action::is_wanted(offer, context.only.as_deref()))
         .filter(|offer| offer.disabled.is_none() || facts.literals && facts.disabled)

@@ -117,7 +117,11 @@ pub(crate) fn action(command: &str) -> Option<Action> {
 /// The kinds of the protocol as they stand, for some clients compare whole kinds.
 pub(crate) fn kind(action: Action) -> CodeActionKind {
     match action {
-        Action::Complete | Action::Rewrite | Action::Document => CodeActionKind::REFACTOR_REWRITE,
+        Action::Complete | Action::Rewrite | Action::Document | Action::Edit | Action::NextEdit => {
+            CodeActionKind::REFACTOR_REWRITE
+        }
+        Action::Fix => CodeActionKind::QUICKFIX,
+        Action::Tests | Action::Explain => CodeActionKind::SOURCE,
     }
 }
 

@@ -1,0 +1,335 @@
+//! Actions for models that follow instructions: edit, fix, tests, explain.
+
+use std::ops::Range;
+use std::path::Path;
+
+use context::with_line_feeds;
+use syntax::{Item, Language, n_errors};
+use text::{Buffer, Edit};
+use tokenizer::{ChatTemplate, Message};
+use workspace::{Document, Snapshot};
+
+use crate::action::change::{ActionAnswer, Change, Concern, Effect, Target};
+use crate::action::hole::{indent_of, indent_unit, without_margins};
+use crate::action::infill::Filled;
+use crate::action::instruction::{self, Instruction};
+use crate::action::refusal::Refusal;
+use crate::action::request::Diagnostic;
+use crate::action::test_file;
+use crate::action::writer::{Order, Watch, Writer, Written};
+use crate::action::{extract, fit, minimal};
+use crate::completion::Config;
+use crate::reason::Reason;
+
+/// Longest explanation and longest tests, in tokens.
+const MAX_WORDS: usize = 768;
+
+/// What an answer may take besides twice the code that it is to change, in tokens.
+const MORE: usize = 192;
+
+/// An answer shorter than this is not worth a prompt, in tokens.
+const LEAST: usize = 64;
+
+const CODE_ONLY: &str = "You are an expert programmer who edits source code. Answer with the code in one fenced block, \
+                         complete, without omissions and without comments about the change.";
+
+const WORDS: &str =
+    "You are an expert programmer who explains source code to a colleague, briefly and precisely.";
+
+pub(crate) struct Instruct<'a> {
+    pub(crate) writer: &'a Writer,
+    pub(crate) chat: &'a ChatTemplate,
+    pub(crate) config: Config,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) document: &'a Document,
+    pub(crate) watch: Watch<'a>,
+}
+
+/// Code that is to be changed or spoken of.
+struct Subject {
+    range: Range<usize>,
+    item: Option<Item>,
+}
+
+impl Instruct<'_> {
+    /// Does what `given` says, or else what a comment says, which goes away.
+    pub(crate) fn edit(&self, selection: &Range<usize>, given: Option<&str>) -> Filled {
+        let found = given.is_none().then(|| instruction::find(self.document, selection)).flatten();
+        let Some(words) =
+            given.map(str::to_owned).or_else(|| found.as_ref().map(|it| it.text.clone()))
+        else {
+            return Refusal::NoInstruction.into();
+        };
+        self.change(selection, found.as_ref(), &words)
+    }
+
+    /// Mends what a compiler or linter found.
+    pub(crate) fn fix(&self, diagnostic: &Diagnostic) -> Filled {
+        let buffer = &self.document.buffer;
+        let line = buffer
+            .slice(buffer.line_range(buffer.line_of(diagnostic.range.start)))
+            .trim()
+            .to_owned();
+        let words = format!(
+            "The line `{line}` has this problem: {}\nCorrect the code so that the problem is gone, and change nothing else.",
+            diagnostic.message
+        );
+        let at = diagnostic.range.start;
+        self.change(&(at..at), None, &words)
+    }
+
+    fn change(
+        &self,
+        selection: &Range<usize>,
+        comment: Option<&Instruction>,
+        words: &str,
+    ) -> Filled {
+        // All is done on the text without the comment, and compared with the text as it is.
+        let removed = comment.map_or(selection.start..selection.start, |it| it.lines.clone());
+        let document = self.document.edited(&Edit { range: removed.clone(), text: String::new() });
+        let forth =
+            |at: usize| if removed.end <= at { at - removed.len() } else { at.min(removed.start) };
+        let selection = forth(selection.start)..forth(selection.end);
+        let subject = match subject(&document, &selection, comment.map(|_| removed.start)) {
+            Ok(subject) => subject,
+            Err(refusal) => return refusal.into(),
+        };
+        let buffer = &document.buffer;
+        let old = with_line_feeds(&buffer.slice(subject.range.clone())).into_owned();
+        let indent = indent_of(buffer, subject.range.start);
+        let request = self.about(&document, &fit::dedented(&format!("{indent}{old}")), words);
+        let n_old = self.writer.tokenizer.encode(&old).len();
+        let written = match self.ask(CODE_ONLY, &request, true, 2 * n_old + MORE, &old) {
+            Ok(written) => written,
+            Err(refusal) => return refusal.into(),
+        };
+        let outcome = Some(written.outcome);
+        let edits = self.code(&document, &subject, &indent, &written).and_then(|new| {
+            let start = subject.range.start.min(removed.start);
+            let end = subject.range.end.max(removed.start);
+            let before = buffer.slice(start..subject.range.start);
+            let after = buffer.slice(subject.range.end..end);
+            let text = with_line_feeds(&format!("{before}{new}{after}")).into_owned();
+            // Behind the comment, places lie further on in the text as it is.
+            let edits = minimal::edits(&self.document.buffer, &(start..end + removed.len()), &text);
+            let is_only_removal = new == old;
+            if edits.is_empty() || is_only_removal { Err(Refusal::Unchanged) } else { Ok(edits) }
+        });
+        Filled { edits, raw: written.text, outcome }
+    }
+
+    /// The new code for the subject, as it is to stand in the document.
+    fn code(
+        &self,
+        document: &Document,
+        subject: &Subject,
+        indent: &str,
+        written: &Written,
+    ) -> Result<String, Refusal> {
+        let name = subject.item.as_ref().and_then(|item| item.name.as_deref());
+        let code = extract::code(&written.text, document.language, name).ok_or(Refusal::NoCode)?;
+        if extract::is_elided(&code) || written.is_cut() {
+            return Err(Refusal::Elided);
+        }
+        let code = match (&subject.item, document.language) {
+            (Some(item), Some(language)) => fit::only_item(language, &code, item),
+            _ => code,
+        };
+        Ok(fit::indented(&code, &document.buffer, indent))
+    }
+
+    pub(crate) fn explain(&self, selection: &Range<usize>) -> ActionAnswer {
+        let subject = match subject(self.document, selection, None) {
+            Ok(subject) => subject,
+            Err(refusal) => return refusal.into(),
+        };
+        let code = with_line_feeds(&self.document.buffer.slice(subject.range)).into_owned();
+        let request = self.about(self.document, &code, "Explain what this code does and how.");
+        match self.ask(WORDS, &request, false, MAX_WORDS, "") {
+            Ok(written) => {
+                let words = extract::words(&written.text);
+                let effect = if words.is_empty() {
+                    Err(Refusal::Reason(Reason::Empty))
+                } else {
+                    Ok(Effect::Show(words))
+                };
+                ActionAnswer { effect, raw: written.text, outcome: Some(written.outcome) }
+            }
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// Writes tests for the code, to where tests of this language belong.
+    pub(crate) fn tests(&self, selection: &Range<usize>) -> ActionAnswer {
+        let document = self.document;
+        let (Some(language), Some(path)) = (document.language, document.path.as_deref()) else {
+            return Refusal::NoTestFile.into();
+        };
+        let subject = match subject(document, selection, None) {
+            Ok(subject) => subject,
+            Err(refusal) => return refusal.into(),
+        };
+        let code = with_line_feeds(&document.buffer.slice(subject.range)).into_owned();
+        let words = format!("Write unit tests for this {} code.", language.name());
+        let written =
+            match self.ask(CODE_ONLY, &self.about(document, &code, &words), true, MAX_WORDS, "") {
+                Ok(written) => written,
+                Err(refusal) => return refusal.into(),
+            };
+        let tests = extract::code(&written.text, Some(language), None).ok_or(Refusal::NoCode);
+        let effect = tests.map(|tests| {
+            Effect::Edit(match test_file::conventional(language, path) {
+                Some(file) => self.appended(language, &file, &tests),
+                None => in_module(document, &tests),
+            })
+        });
+        ActionAnswer { effect, raw: written.text, outcome: Some(written.outcome) }
+    }
+
+    /// At the end of a file that is open, on disk, or yet to be created.
+    fn appended(&self, language: Language, file: &Path, tests: &str) -> Change {
+        let open =
+            self.snapshot.documents().find(|document| document.path.as_deref() == Some(file));
+        let (target, before) = match open {
+            Some(open) => {
+                let target = Target::Open { document: open.id.clone(), version: open.version };
+                (target, open.buffer.clone())
+            }
+            None => {
+                let text = std::fs::read_to_string(file).ok();
+                let target = Target::File { path: file.to_owned(), exists: text.is_some() };
+                (target, Buffer::from(text.unwrap_or_default().as_str()))
+            }
+        };
+        let gap = if before.is_empty() { "" } else { "\n\n" };
+        change_at_end(language, target, before, &format!("{gap}{tests}\n"))
+    }
+
+    fn about(&self, document: &Document, code: &str, words: &str) -> String {
+        let path = document.path.as_deref().map(|path| self.snapshot.relative_path(path));
+        let language = document.language.map(Language::name).unwrap_or_default();
+        format!("File `{}`:\n\n```{language}\n{code}\n```\n\n{words}", path.unwrap_or_default())
+    }
+
+    /// With `code`, the answer is opened as a fenced block, unless the model may want to think first.
+    fn ask(
+        &self,
+        role: &str,
+        request: &str,
+        code: bool,
+        limit: usize,
+        old: &str,
+    ) -> Result<Written, Refusal> {
+        let tokenizer = &self.writer.tokenizer;
+        let message = |role: &str, content: &str| Message {
+            role: role.to_owned(),
+            content: content.to_owned(),
+        };
+        let messages = [message("system", role), message("user", request)];
+        let opens = code && tokenizer.special("<think>").is_none();
+        let language = self.document.language.map(Language::name).unwrap_or_default();
+        let opening = if opens { format!("```{language}\n") } else { String::new() };
+        let order = |n_context: usize| {
+            let encoded = self.chat.encode(&messages, tokenizer);
+            let mut tokens = encoded.map_err(|error| Reason::EngineError(error.to_string()))?;
+            tokens.extend(tokenizer.encode_after(&tokens, &opening));
+            let room = n_context.saturating_sub(tokens.len());
+            if room < LEAST {
+                return Err(Refusal::TooLong);
+            }
+            Ok(Order {
+                tokens,
+                max_tokens: limit.min(room),
+                sampling: self.config.sampling,
+                drafts: tokenizer.encode(old),
+                held_back: String::new(),
+                keeps_markup: true,
+            })
+        };
+        let assumed = self.config.n_prompt + self.config.max_tokens;
+        let mut written = self.writer.write(assumed, order, self.watch, |text, _| {
+            let may_end = code && text.trim_end().ends_with(['`', '~']);
+            (may_end && extract::is_complete(&format!("{opening}{text}"))).then_some(text.len())
+        })?;
+        written.text.insert_str(0, &opening);
+        written.stop = written.stop.map(|at| at + opening.len());
+        Ok(written)
+    }
+}
+
+/// What an instruction at `selection` is about; `behind` is where a comment with it stood.
+fn subject(
+    document: &Document,
+    selection: &Range<usize>,
+    behind: Option<usize>,
+) -> Result<Subject, Refusal> {
+    let buffer = &document.buffer;
+    let selected = without_margins(buffer, selection);
+    if !selected.is_empty() {
+        let line = buffer.line_range(buffer.line_of(selected.start));
+        let start =
+            line.start + (buffer.slice(line.clone()).len() - buffer.slice(line).trim_start().len());
+        return Ok(Subject { range: start.min(selected.start)..selected.end, item: None });
+    }
+    let tree = document.tree().ok_or(Refusal::NoGrammar)?;
+    if let Some(range) = behind.and_then(|at| tree.statement_at(at)) {
+        let item = tree.items(range.start).into_iter().find(|item| item.range == range);
+        return Ok(Subject { range, item });
+    }
+    let items = tree.items(selection.start);
+    let item = items.iter().find(|item| item.body.is_some()).or(items.first());
+    match item {
+        Some(item) => Ok(Subject { range: item.range.clone(), item: Some(item.clone()) }),
+        None => {
+            let line = buffer.line_range(buffer.line_of(selection.start));
+            let range = tree.statement_at(line.start).ok_or(Refusal::NoItem)?;
+            Ok(Subject { range, item: None })
+        }
+    }
+}
+
+fn change_at_end(language: Language, target: Target, before: Buffer, text: &str) -> Change {
+    let text = text.replace('\n', before.line_ending().as_str());
+    let edits = vec![Edit { range: before.len()..before.len(), text }];
+    let mut change = Change { target, before, edits, concern: None };
+    if n_errors(language, &change.before.to_string())
+        < n_errors(language, &change.after().to_string())
+    {
+        change.concern = Some(Concern::NoLongerParses);
+    }
+    change
+}
+
+/// At the end of the module `tests` of a Rust file, which is made where there is none.
+fn in_module(document: &Document, tests: &str) -> Change {
+    let target = Target::Open { document: document.id.clone(), version: document.version };
+    let buffer = &document.buffer;
+    let tests = without_module(tests);
+    let unit = indent_unit(buffer);
+    let tests = format!("{unit}{}", fit::indented(&tests, buffer, &unit));
+    let text = buffer.to_string();
+    let module = text.find("mod tests {").and_then(|at| {
+        let items = document.tree()?.items(at);
+        let body = items.into_iter().find(|item| item.name.as_deref() == Some("tests"))?.body?;
+        body.end.checked_sub(1)
+    });
+    let Some(end) = module else {
+        let text = format!("\n#[cfg(test)]\nmod tests {{\n{unit}use super::*;\n\n{tests}\n}}\n");
+        return change_at_end(Language::Rust, target, buffer.clone(), &text);
+    };
+    let text = format!("\n{tests}\n").replace('\n', buffer.line_ending().as_str());
+    let edits = vec![Edit { range: end..end, text }];
+    let concern = crate::action::parses::concern(document.tree(), buffer, &edits);
+    Change { target, before: buffer.clone(), edits, concern }
+}
+
+/// Tests without the module that the model put around them, and without its import of what is around that.
+fn without_module(tests: &str) -> String {
+    let inner = tests.find("mod tests").and_then(|at| {
+        let start = at + tests.get(at..)?.find('{')? + 1;
+        tests.get(start..tests.rfind('}')?)
+    });
+    let lines = inner.unwrap_or(tests).lines().filter(|line| line.trim() != "use super::*;");
+    let kept: Vec<&str> = lines.collect();
+    fit::dedented(kept.join("\n").trim_matches('\n').trim_end())
+}
