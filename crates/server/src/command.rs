@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tower_lsp_server::Client;
-use tower_lsp_server::ls_types::notification::Progress;
 use tower_lsp_server::ls_types::request::ApplyWorkspaceEdit;
 use tower_lsp_server::ls_types::{
     ApplyWorkspaceEditParams, MessageType, ProgressParams, ProgressParamsValue, ProgressToken,
-    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressReport, WorkspaceEdit,
+    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressEnd, WorkDoneProgressReport,
+    WorkspaceEdit,
 };
 
 use crate::event::Event;
@@ -28,8 +28,7 @@ struct EndProgress<'a> {
 
 impl Drop for EndProgress<'_> {
     fn drop(&mut self) {
-        // The loop is gone when the client is.
-        self.events.send(Event::ProgressEnded(self.token.clone()));
+        tell(self.events, &self.token, WorkDoneProgress::End(WorkDoneProgressEnd::default()));
     }
 }
 
@@ -44,7 +43,7 @@ pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> C
             cancellable: Some(true),
             ..WorkDoneProgressBegin::default()
         };
-        tell(client, &token, WorkDoneProgress::Begin(begin)).await;
+        tell(events, &token, WorkDoneProgress::Begin(begin));
     }
     let mut next_report = Instant::now();
     let ended = loop {
@@ -59,7 +58,7 @@ pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> C
                         message: Some(format!("{n_tokens} tokens")),
                         percentage: None,
                     };
-                    tell(client, &token, WorkDoneProgress::Report(report)).await;
+                    tell(events, &token, WorkDoneProgress::Report(report));
                 }
             }
         }
@@ -103,7 +102,9 @@ fn refused(why: NoAnswer) -> CommandResult {
     CommandResult { applied: false, reason: Some(reason), text: None }
 }
 
-async fn tell(client: &Client, token: &ProgressToken, progress: WorkDoneProgress) {
+/// By the one way through the loop, so that the end never overtakes the beginning.
+fn tell(events: &Events, token: &ProgressToken, progress: WorkDoneProgress) {
     let value = ProgressParamsValue::WorkDone(progress);
-    client.send_notification::<Progress>(ProgressParams { token: token.clone(), value }).await;
+    // The loop is gone when the client is.
+    events.send(Event::Progress(ProgressParams { token: token.clone(), value }));
 }

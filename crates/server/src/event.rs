@@ -9,7 +9,8 @@ use tower_lsp_server::ls_types::{
     DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
     DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
     DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
-    InlineCompletionList, InlineCompletionParams, ProgressToken, Registration, SetTraceParams,
+    InlineCompletionList, InlineCompletionParams, ProgressParams, ProgressToken, Registration,
+    SetTraceParams,
 };
 use workspace::{DocumentId, Index};
 
@@ -60,8 +61,8 @@ pub(crate) enum Event {
     Acted(u64, Option<Box<ActionAnswer>>),
     /// The user cancelled the work behind a token.
     ProgressCancelled(ProgressToken),
-    /// The work behind a token that the client was told of is over.
-    ProgressEnded(ProgressToken),
+    /// News for the client of the work behind a token.
+    Progress(ProgressParams),
     /// The assistant is done with the request of this number; `None` when it panicked.
     Finished(u64, Option<Box<Several>>),
     DidSave(DidSaveTextDocumentParams),

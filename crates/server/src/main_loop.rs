@@ -86,7 +86,7 @@ fn handle(session: &mut Session, event: Event) {
         Event::ExecuteCommand(request) => execute_command::handle(session, request),
         Event::Acted(number, answer) => execute_command::finish(session, number, answer),
         Event::ProgressCancelled(token) => execute_command::cancelled(session, &token),
-        Event::ProgressEnded(token) => session.end_progress(token),
+        Event::Progress(params) => session.notify("$/progress", params),
         Event::Finished(number, completion) => handlers::finish(session, number, completion),
         Event::End(_) => {}
     }

@@ -10,10 +10,7 @@ use serde::Serialize;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tower_lsp_server::Client;
-use tower_lsp_server::ls_types::{
-    InitializeParams, ProgressParams, ProgressParamsValue, ProgressToken, TraceValue,
-    WorkDoneProgress, WorkDoneProgressEnd,
-};
+use tower_lsp_server::ls_types::{InitializeParams, TraceValue};
 use workspace::{DocumentId, Workspace};
 
 use crate::config::Config;
@@ -155,15 +152,6 @@ impl Session {
     /// Sends a notification; a client that has gone away does not mind.
     pub(crate) fn notify(&self, method: &'static str, params: impl Serialize) {
         self.ways.outgoing.notify(method, params);
-    }
-
-    /// Tells the client that the work behind a token is over.
-    pub(crate) fn end_progress(&self, token: ProgressToken) {
-        let end = WorkDoneProgress::End(WorkDoneProgressEnd::default());
-        self.notify(
-            "$/progress",
-            ProgressParams { token, value: ProgressParamsValue::WorkDone(end) },
-        );
     }
 
     /// Does work on a thread of its own.
