@@ -62,8 +62,8 @@ async function checkAll(workbench: Workbench, codeServer: CodeServer, folder: st
     await workbench.picture('vscode-ghost-text');
     await workbench.press('Tab');
     await workbench.noGhostText();
-    taken = `${TEXT}\n        ${ghost}`;
-    assert.equal(await onDisk((text) => text !== TEXT), taken);
+    taken = await onDisk((text) => text !== TEXT);
+    assert.ok(taken.startsWith(`${TEXT}\n        ${ghost}`), taken);
   });
 
   await check('a word is taken alone, and Escape leaves the rest', async () => {

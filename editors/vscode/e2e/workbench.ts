@@ -52,7 +52,7 @@ export class Workbench {
     await this.page.keyboard.type(text, { delay: 40 });
   }
 
-  /** The ghost text, once there is any; while there is none, a space is typed and taken back now and then. */
+  /** The first line of the ghost text, once there is any; while there is none, a space is typed and taken back now and then. */
   async ghostText(): Promise<string> {
     const seen = async () => plain((await this.page.locator(GHOST).allTextContents()).join(''));
     let again = Date.now() + TYPE_AGAIN_MS;
@@ -130,7 +130,8 @@ export class Workbench {
   }
 }
 
-const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview, .suggest-preview-text .ghost-text';
+/** In the cursor's line alone: further lines of a suggestion are drawn elsewhere. */
+const GHOST = '.view-line .ghost-text-decoration, .view-line .ghost-text-decoration-preview';
 
 /** The workbench draws spaces as no-break spaces. */
 function plain(text: string): string {
