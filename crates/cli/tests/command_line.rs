@@ -304,3 +304,42 @@ fn chat_without_a_template_says_what_to_do_instead() {
     let model = model();
     check_failure(&["generate", "--chat", "Hi", "--model", path(&model)], 1, "use --prompt");
 }
+
+#[test]
+fn holes_are_cut_and_filled() {
+    let model = model();
+    let repository = tempfile::tempdir().unwrap();
+    std::fs::write(repository.path().join("near.py"), "def measure(size):\n    return size\n")
+        .unwrap();
+    let user = "from near import measure\n\ndef total(size):\n    return measure(size, 1)\n";
+    std::fs::write(repository.path().join("user.py"), user).unwrap();
+    let holes = model.path().join("holes.jsonl");
+    let holes = holes.to_str().unwrap();
+    let cut = dacapo(&["eval", "cut", path(&repository), "--out", holes]);
+    assert!(cut.status.success(), "{}", text(&cut.stderr));
+    assert!(text(&cut.stderr).contains("1  python cross-file"), "{}", text(&cut.stderr));
+    let evaluate = || {
+        let sources = ["--sources", "none", "--sources", "all", "--max-tokens", "4"];
+        let mut arguments = vec!["eval", "--holes", holes, "--model", path(&model), "--json"];
+        arguments.extend(sources);
+        json(&arguments)
+    };
+    let report = evaluate();
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    assert_eq!((&runs[0]["sources"], &runs[1]["sources"]), (&"none".into(), &"all".into()));
+    assert!(runs[0].get("gain").is_none() && runs[1]["gain"]["exact_match"].is_object());
+    for run in runs {
+        assert_eq!(run["all"]["holes"], run["languages"]["python"]["holes"]);
+        assert_eq!(run["kinds"]["cross-file"]["holes"], 1);
+    }
+    let figures = |report: &Value| report["runs"][1]["all"]["edit_similarity"].clone();
+    assert_eq!(figures(&evaluate()), figures(&report));
+
+    check_failure(&["eval", "--holes", "/nonexistent"], 1, "cannot read /nonexistent");
+    check_failure(
+        &["eval", "cut", path(&repository), "--out", holes, "--languages", "go"],
+        1,
+        "found no place for a hole",
+    );
+}

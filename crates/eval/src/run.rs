@@ -48,10 +48,7 @@ pub fn run(
         progress(idx);
         // A name of its own keeps what was remembered of one hole out of the next.
         let id = DocumentId(format!("{idx}:{}", hole.id).into());
-        let mut workspace = open(hole, &id);
-        if let Some(index) = repositories.index(hole) {
-            workspace.set_index(index);
-        }
+        let workspace = repositories.open(hole, &id);
         let snapshot = workspace.snapshot();
         // Whoever comes second finds what both prompts begin with computed, so each comes first in turn.
         let turns = assistants.len();
@@ -91,6 +88,15 @@ fn warm_up(holes: &[Hole], assistants: &[Assistant]) {
 struct Repositories(HashMap<PathBuf, Index>);
 
 impl Repositories {
+    /// The hole's file open, in its repository.
+    fn open(&mut self, hole: &Hole, id: &DocumentId) -> Workspace {
+        let mut workspace = open(hole, id);
+        if let Some(index) = self.index(hole) {
+            workspace.set_index(index);
+        }
+        workspace
+    }
+
     /// `None` for a hole that stands by itself.
     fn index(&mut self, hole: &Hole) -> Option<Index> {
         if let Some(root) = &hole.root {
@@ -139,5 +145,56 @@ fn answer(hole: &Hole, completion: Completion, latency: Duration) -> Answer {
         confidence: completion.confidence,
         latency,
         outcome: completion.outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use syntax::Language;
+
+    use super::*;
+    use crate::hole::Kind;
+
+    const NEAR: &str = "def near():\n    return 1\n";
+    const BEFORE: &str = "from near import near\n\n";
+    const REFERENCE: &str = "def wanted():\n    return near()\n";
+
+    fn hole(files: BTreeMap<String, String>, root: Option<PathBuf>) -> Hole {
+        Hole {
+            id: "a".to_owned(),
+            language: Language::Python,
+            kind: Kind::Other,
+            prompt: BEFORE.to_owned(),
+            suffix: String::new(),
+            reference: REFERENCE.to_owned(),
+            path: Some("user.py".to_owned()),
+            files,
+            root,
+        }
+    }
+
+    /// The repository is known, and what was cut out is not.
+    #[track_caller]
+    fn check(hole: &Hole) {
+        let id = DocumentId("a".into());
+        let snapshot = Repositories::default().open(hole, &id).snapshot();
+        let repository = snapshot.repository(None);
+        assert_eq!(repository.definitions("near").len(), 1);
+        assert_eq!(repository.definitions("wanted").len(), 0);
+        assert_eq!(repository.files().count(), 2);
+    }
+
+    #[test]
+    fn the_answer_is_not_in_the_repository() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("near.py"), NEAR).expect("a file");
+        let whole = format!("{BEFORE}{REFERENCE}");
+        std::fs::write(directory.path().join("user.py"), &whole).expect("a file");
+        check(&hole(BTreeMap::new(), Some(directory.path().to_owned())));
+        check(&hole(BTreeMap::from([("near.py".to_owned(), NEAR.to_owned())]), None));
+        let both = [("near.py".to_owned(), NEAR.to_owned()), ("user.py".to_owned(), whole)];
+        check(&hole(BTreeMap::from(both), None));
     }
 }
