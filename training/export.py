@@ -62,7 +62,14 @@ def export(work: Path, out: Path) -> None:
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     end, pad = tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|fim_pad|>")
     write_json(out / "config.json", config(model.cfg, end, pad))
-    generation = {"do_sample": False, "eos_token_id": end, "pad_token_id": pad, "prompt_layout": "suffix-first"}
+    # The training never showed it other files; on holes that use a name of another file they gained nothing.
+    generation = {
+        "do_sample": False,
+        "eos_token_id": end,
+        "pad_token_id": pad,
+        "prompt_layout": "suffix-first",
+        "prompt_sources": "none",
+    }
     write_json(out / "generation_config.json", generation)
     special = {
         "tokenizer_class": "PreTrainedTokenizerFast",

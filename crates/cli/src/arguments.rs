@@ -101,9 +101,9 @@ pub(crate) struct Complete {
     #[arg(long, value_name = "NAME", value_parser = layout)]
     pub(crate) layout: Option<Layout>,
     /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar, viewed,
-    /// edited with commas between them
-    #[arg(long, value_name = "NAMES", value_parser = sources, default_value = "all")]
-    pub(crate) sources: Sources,
+    /// edited with commas between them; else what helps the model
+    #[arg(long, value_name = "NAMES", value_parser = sources)]
+    pub(crate) sources: Option<Sources>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use assist::Layout;
+use anyhow::{Context, Result, bail};
+use assist::{Layout, Sources};
 use engine::Sampling;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ pub(crate) struct GenerationConfig {
     eos_token_id: Option<EosTokenId>,
     /// Our own: name of the layout of a prompt that the model was trained with.
     prompt_layout: Option<String>,
+    /// Our own: kinds of text from elsewhere that help the model, as `--sources` names them.
+    prompt_sources: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -52,6 +54,17 @@ impl GenerationConfig {
             )
         })?;
         Ok(Some(layout))
+    }
+
+    /// `None` where the file does not say.
+    pub(crate) fn sources(&self) -> Result<Option<Sources>> {
+        let Some(names) = &self.prompt_sources else { return Ok(None) };
+        match Sources::from_names(names) {
+            Ok(sources) => Ok(Some(sources)),
+            Err(name) => {
+                bail!("generation_config.json names an unknown source {name:?} in prompt_sources")
+            }
+        }
     }
 
     /// Greedy unless the file asks for draws.
@@ -105,6 +118,15 @@ mod tests {
         assert_eq!(named, Ok(Some(Layout::SuffixFirst)));
         let error = layout(r#"{"prompt_layout":"sideways"}"#).unwrap_err();
         assert!(error.contains("known are suffix-first, prefix-first"), "{error}");
+    }
+
+    #[test]
+    fn the_sources_have_known_names() {
+        let sources = |json| parse(json).sources().map_err(|error| error.to_string());
+        assert_eq!(sources("{}"), Ok(None));
+        assert_eq!(sources(r#"{"prompt_sources":"none"}"#), Ok(Some(Sources::NONE)));
+        let error = sources(r#"{"prompt_sources":"similar,rumour"}"#).unwrap_err();
+        assert!(error.contains("\"rumour\""), "{error}");
     }
 
     #[test]

@@ -138,13 +138,14 @@ impl ModelSource {
     /// How an assistant uses this model unless the user says otherwise.
     pub(crate) fn assist_config(&self, max_tokens: usize) -> Result<assist::Config> {
         let n_prompt = self.config()?.max_positions.saturating_sub(max_tokens);
+        let generation_config = self.generation_config()?;
         Ok(assist::Config {
             max_tokens,
             n_prompt: n_prompt.min(MAX_PROMPT),
             sampling: Sampling::GREEDY,
             min_confidence: MIN_CONFIDENCE,
-            layout: self.generation_config()?.layout()?,
-            sources: Sources::ALL,
+            layout: generation_config.layout()?,
+            sources: generation_config.sources()?.unwrap_or(Sources::ALL),
         })
     }
 

@@ -83,9 +83,9 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
     let source = ModelSource::find(&arguments.model.model)?;
     let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
     config.layout = arguments.layout.or(config.layout);
-    config.sources = arguments.sources;
+    config.sources = arguments.sources.unwrap_or(config.sources);
+    let is_indexed = config.sources != Sources::NONE;
     let assistant = source.assistant_with(config)?;
-    let is_indexed = arguments.sources != Sources::NONE;
     let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref(), is_indexed)?;
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;
