@@ -53,6 +53,11 @@ pub(crate) fn stop(
     .min_by_key(|stop| stop.at)
 }
 
+/// The end of what `text` says before it says it again; the first `n_seen` bytes were looked at before, in vain.
+pub(crate) fn repetition(text: &str, n_seen: usize) -> Option<usize> {
+    repetition::stop(text, n_seen)
+}
+
 /// The suggestion in `text`, which a rule has ended or the model; with line feeds for line ends.
 pub(crate) fn finish(site: &Site, text: &str, ended: Ended) -> Result<String, Reason> {
     let text = match ended {

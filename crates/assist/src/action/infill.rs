@@ -139,8 +139,12 @@ impl Infill<'_> {
         let indent = indent_of(&document.buffer, at);
         let hole = Hole { range: at..at, before: style.opening(&indent), after: "\n".to_owned() };
         let opened = hole.open(self.snapshot, document);
-        let written =
-            self.write(&opened, 0, "", MAX_COMMENT_TOKENS, |text, _| style.end(&indent, text));
+        let mut n_seen = 0;
+        let written = self.write(&opened, 0, "", MAX_COMMENT_TOKENS, |text, _| {
+            let ends = [style.end(&indent, text), trim::repetition(text, n_seen)];
+            n_seen = text.len();
+            ends.into_iter().flatten().min()
+        });
         let written = match written {
             Ok(written) => written,
             Err(refusal) => return refusal.into(),

@@ -119,6 +119,13 @@ fn items_are_documented_in_the_manner_of_their_language() {
 }
 
 #[test]
+fn a_comment_says_nothing_over_and_over() {
+    let written = format!("Adds a {}\nfn f", "character, ".repeat(12));
+    let expected = "/// Adds a character,\nfn f() {}\n";
+    check(Rust, "fn f() {$0}\n", Document, &written, expected);
+}
+
+#[test]
 fn what_cannot_be_documented_says_why() {
     check(Rust, "/// Adds.\nfn f() {$0}\n", Document, "x", "(documented)");
     check(Rust, "use a$0;\n", Document, "x", "(no-item)");
