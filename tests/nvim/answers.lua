@@ -58,16 +58,27 @@ local function edit_problem(edit, position)
   end
 end
 
+---@param n_most integer Items that there may be.
 ---@return string? problem
-function M.inline_problem(list, position)
+function M.inline_problem(list, position, n_most)
   if type(list) ~= 'table' or type(list.items) ~= 'table' then
     return 'no list of items'
   end
-  if 1 < #list.items then
-    return 'more than one item'
+  if n_most < #list.items then
+    return ('more than %d items'):format(n_most)
   end
-  local item = list.items[1]
-  return item and edit_problem(M.inline_edit(item), position)
+  local seen = {}
+  for _, item in ipairs(list.items) do
+    local edit = M.inline_edit(item)
+    local problem = edit_problem(edit, position)
+    if problem then
+      return problem
+    end
+    if seen[edit.newText] then
+      return 'two items with the same text'
+    end
+    seen[edit.newText] = true
+  end
 end
 
 ---@return string? problem
