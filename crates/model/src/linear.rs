@@ -26,7 +26,7 @@ pub(crate) enum Stored {
 /// Activations in the forms that the parts of a projection ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Operands {
-    /// One for each of [`Activations`].
+    /// One for each of [`crate::layout::Activations`].
     forms: [Operand; 4],
     /// The same for products of many rows.
     stripes: [Stripes; 4],

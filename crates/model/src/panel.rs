@@ -34,13 +34,13 @@ pub(crate) struct Line<T>(pub(crate) [T; PANEL]);
 pub(crate) struct Panel {
     /// Inputs that share a scale; 1 of plain floats.
     pub(crate) unit: usize,
-    /// [inputs]
+    /// `[inputs]`
     pub(crate) floats: Vec<Line<f32>>,
-    /// [inputs / 2]
+    /// `[inputs / 2]`
     pub(crate) integers: Vec<Line<[i16; 2]>>,
-    /// [inputs / unit]
+    /// `[inputs / unit]`
     pub(crate) scales: Vec<Line<f32>>,
-    /// [inputs / 32], or nothing.
+    /// `[inputs / 32]`, or nothing.
     pub(crate) minima: Vec<Line<f32>>,
 }
 
@@ -49,13 +49,13 @@ pub(crate) struct Panel {
 pub(crate) struct Stripes {
     n_stripes: usize,
     unit: usize,
-    /// [stretches][stripes][inputs]
+    /// `[stretches][stripes][inputs]`
     floats: Vec<[f32; STRIPE]>,
-    /// [stretches][stripes][inputs / 2]
+    /// `[stretches][stripes][inputs / 2]`
     integers: Vec<[[i16; 2]; STRIPE]>,
-    /// [stretches][stripes][inputs / unit]
+    /// `[stretches][stripes][inputs / unit]`
     scales: Vec<[f32; STRIPE]>,
-    /// [stretches][stripes][inputs / 32]: sums in real numbers.
+    /// `[stretches][stripes][inputs / 32]`: sums in real numbers.
     sums: Vec<[f32; STRIPE]>,
 }
 
