@@ -143,7 +143,8 @@ fn cut_lines(buffer: &Buffer, range: &Range<usize>, max_bytes: usize, cuts: &mut
         if range.end <= start {
             break;
         }
-        if max_bytes < end - chunk_start && chunk_start < start {
+        // What follows a cut at an earlier paragraph may still be too long with this line.
+        while max_bytes < end - chunk_start && chunk_start < start {
             let cut = paragraph.filter(|cut| max_bytes / 2 < cut - chunk_start).unwrap_or(start);
             cuts.push(cut);
             chunk_start = cut;

@@ -89,6 +89,12 @@ fn text_without_a_grammar_is_cut_between_paragraphs() {
     let text = "one\ntwo\n\nthree\nfour\n\nfive\n";
     check(None, text, 20, &["one +4", "five"]);
     check(None, text, 10, &["one +1", "three +1", "five"]);
+    check(
+        None,
+        "twelve chars\n\nb\nnineteen characters\n",
+        20,
+        &["twelve chars", "b", "nineteen characters"],
+    );
     check(None, "", 10, &[]);
     check(None, " \n\n", 10, &[]);
 }
