@@ -130,6 +130,9 @@ end
 
 ---@param editor Editor
 local function check_carets(editor, sample, encoding)
+  -- A request by hand waits for the weights; automatic ones get nothing until they are read.
+  local loaded = editor:call('suggest', INVOKED)
+  check('the model is there', not loaded.failure, loaded.failure)
   local n_inline, n_menu = 0, 0
   for idx, caret in ipairs(sample.carets) do
     local place = ('caret %d'):format(idx)
