@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "terminal"))
@@ -69,10 +70,22 @@ def command(helix, text):
     helix.press("Enter")
 
 
+def on_disk(file):
+    """What the file holds; Helix moves the old one away and writes anew, so it may be missing or cut short for a moment."""
+    before, now = None, None
+    while now is None or now != before:
+        time.sleep(0.05)
+        try:
+            before, now = now, file.read_text()
+        except FileNotFoundError:
+            now = None
+    return now
+
+
 def saved(helix, file, before):
     """Writes the file and returns what is on disk, once that is another text."""
     command(helix, ":write")
-    return wait_until("the file", file.read_text, lambda text: text != before)
+    return wait_until("the file", lambda: on_disk(file), lambda text: text != before)
 
 
 def complete(helix, file):
@@ -116,7 +129,7 @@ def act(helix, file, keys, action):
 
 def saved_now(helix, file):
     command(helix, ":write")
-    return file.read_text()
+    return on_disk(file)
 
 
 def main():
