@@ -43,10 +43,7 @@ impl Memo {
         suggestion: &str,
         pieces: &[Piece],
     ) {
-        let entry = entry(document, trigger, site, suggestion, pieces);
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push_front(entry);
-        entries.truncate(MAX_ENTRIES);
+        self.insert(0, entry(document, trigger, site, suggestion, pieces));
     }
 
     /// Like [`Memo::remember`], but behind the latest one, which stays the first choice.
@@ -58,11 +55,7 @@ impl Memo {
         suggestion: &str,
         pieces: &[Piece],
     ) {
-        let entry = entry(document, trigger, site, suggestion, pieces);
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = entries.len().min(1);
-        entries.insert(place, entry);
-        entries.truncate(MAX_ENTRIES);
+        self.insert(1, entry(document, trigger, site, suggestion, pieces));
     }
 
     /// What is left of a suggestion whose beginning was typed since, or all of it where nothing was; and the pieces of
@@ -94,6 +87,14 @@ impl Memo {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = entries.iter().filter_map(|entry| left_of(entry, document, trigger, site));
         left.map(str::to_owned).collect()
+    }
+
+    /// Makes `entry` the one behind `n_before` others, as far as there are so many.
+    fn insert(&self, n_before: usize, entry: Entry) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.len().min(n_before);
+        entries.insert(place, entry);
+        entries.truncate(MAX_ENTRIES);
     }
 }
 

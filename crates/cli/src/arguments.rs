@@ -100,7 +100,7 @@ pub(crate) struct Complete {
     /// Order of the prompt: suffix-first, prefix-first, repository or continuation; else what the model was trained with
     #[arg(long, value_name = "NAME", value_parser = layout)]
     pub(crate) layout: Option<Layout>,
-    /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar, viewed,
+    /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar and
     /// edited with commas between them; else what helps the model
     #[arg(long, value_name = "NAMES", value_parser = sources)]
     pub(crate) sources: Option<Sources>,

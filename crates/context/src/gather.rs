@@ -56,7 +56,6 @@ fn weight(kind: PieceKind) -> f64 {
         PieceKind::Definition | PieceKind::Enclosing => 1.0,
         PieceKind::Edited => 0.9,
         PieceKind::Similar => 0.7,
-        PieceKind::Viewed => 0.5,
         _ => 0.4,
     }
 }

@@ -15,8 +15,6 @@ pub enum PieceKind {
     Test,
     /// Code with the same words as the caret's surroundings.
     Similar,
-    /// What the user looked at a short while ago.
-    Viewed,
     /// What the user changed a short while ago.
     Edited,
     /// The line that names the caret's file.
@@ -36,7 +34,6 @@ impl PieceKind {
             Self::Enclosing => "enclosing",
             Self::Test => "test",
             Self::Similar => "similar",
-            Self::Viewed => "viewed",
             Self::Edited => "edited",
             Self::Path => "path",
             Self::Suffix => "suffix",
@@ -48,12 +45,7 @@ impl PieceKind {
     /// Text from elsewhere than the window around the caret.
     pub fn is_snippet(self) -> bool {
         match self {
-            Self::Definition
-            | Self::Enclosing
-            | Self::Test
-            | Self::Similar
-            | Self::Viewed
-            | Self::Edited => true,
+            Self::Definition | Self::Enclosing | Self::Test | Self::Similar | Self::Edited => true,
             Self::Repository | Self::Path | Self::Suffix | Self::Prefix | Self::Instruction => {
                 false
             }

@@ -9,12 +9,11 @@ use crate::piece::PieceKind;
 pub struct Sources(u16);
 
 /// What may be asked for by name, in the order of the prompt.
-const KINDS: [PieceKind; 6] = [
+const KINDS: [PieceKind; 5] = [
     PieceKind::Definition,
     PieceKind::Enclosing,
     PieceKind::Test,
     PieceKind::Similar,
-    PieceKind::Viewed,
     PieceKind::Edited,
 ];
 

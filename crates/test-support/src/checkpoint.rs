@@ -7,7 +7,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::byte_level::{byte_level_character, byte_level_tokenizer};
 
 /// Ids of a byte-level vocabulary without merges; special tokens follow the 256 bytes.
 pub const SPECIAL_TOKENS: [&str; 8] = [
@@ -130,61 +132,12 @@ impl TinyModel {
 
 /// A `tokenizer.json` whose ids 0..256 are the bytes.
 fn tokenizer() -> Value {
-    let vocab: Map<String, Value> =
-        (0..=255_u8).map(|byte| (byte_level_character(byte).to_string(), json!(byte))).collect();
-    let added: Vec<Value> = (END_OF_TEXT..)
-        .zip(SPECIAL_TOKENS)
-        .map(|(id, content)| {
-            json!({
-                "id": id,
-                "content": content,
-                "single_word": false,
-                "lstrip": false,
-                "rstrip": false,
-                "normalized": false,
-                "special": true,
-            })
-        })
-        .collect();
-    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
-    json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added,
-        "normalizer": null,
-        "pre_tokenizer": byte_level,
-        "post_processor": null,
-        "decoder": byte_level,
-        "model": {
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": false,
-            "vocab": vocab,
-            "merges": [],
-        },
-    })
-}
-
-/// Byte-level BPE spells a byte as itself where that is a visible Latin-1 character, the others from U+0100 on in order.
-pub(crate) fn byte_level_character(byte: u8) -> char {
-    let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    if is_visible(byte) {
-        return char::from(byte);
-    }
-    let n_before = (0..byte).filter(|&other| !is_visible(other)).count() as u32;
-    char::from_u32(0x100 + n_before).expect("a character below U+0200")
+    let bytes = (0..=255_u8).map(|byte| (byte_level_character(byte).to_string(), json!(byte)));
+    byte_level_tokenizer(bytes.collect(), (END_OF_TEXT..).zip(SPECIAL_TOKENS))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -211,12 +164,5 @@ mod tests {
             tensors.tensor("model.layers.1.self_attn.plt_gate.weight").unwrap().shape(),
             [N_HEADS, HIDDEN]
         );
-    }
-
-    #[test]
-    fn each_byte_has_a_character() {
-        let characters: BTreeSet<char> = (0..=255).map(byte_level_character).collect();
-        assert_eq!(characters.len(), 256);
-        assert_eq!([b'\n', b' ', b'a', 0xad].map(byte_level_character), ['Ċ', 'Ġ', 'a', 'Ń']);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! What is wrong here is wrong in a test, so everything panics instead of returning errors.
 
+mod byte_level;
+
 pub mod checkpoint;
 pub mod client;
 pub mod fixture;

@@ -12,7 +12,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::{END_OF_TEXT, SPECIAL_TOKENS, byte_level_character};
+use crate::byte_level::{byte_level_character, byte_level_tokenizer};
+use crate::checkpoint::{END_OF_TEXT, SPECIAL_TOKENS};
 
 /// Special tokens of chat models, beside those of every test vocabulary; the text may spell each once.
 const CHAT_TOKENS: [&str; 5] =
@@ -140,43 +141,7 @@ fn tokenizer(specials: &[&str], pieces: &[&str]) -> Value {
         };
         vocab.insert(name, json!(id));
     }
-    let added: Vec<Value> = (256..)
-        .zip(specials)
-        .map(|(id, content)| {
-            json!({
-                "id": id,
-                "content": content,
-                "single_word": false,
-                "lstrip": false,
-                "rstrip": false,
-                "normalized": false,
-                "special": true,
-            })
-        })
-        .collect();
-    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
-    json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added,
-        "normalizer": null,
-        "pre_tokenizer": byte_level,
-        "post_processor": null,
-        "decoder": byte_level,
-        "model": {
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": false,
-            "vocab": vocab,
-            "merges": [],
-        },
-    })
+    byte_level_tokenizer(vocab, (256..).zip(specials.iter().copied()))
 }
 
 fn weights(ids: &[usize], vocab_size: usize, hidden: usize) -> Vec<u8> {
