@@ -226,7 +226,7 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Quantize {
-    /// Directory of a checkpoint
+    /// Directory of a checkpoint, or a GGUF file
     #[arg(value_name = "M")]
     pub(crate) model: String,
     /// Directory for the copy

@@ -112,7 +112,9 @@ impl ModelSource {
             Self::Embedded => {
                 GenerationConfig::from_json(default_model::GENERATION_CONFIG, Path::new(EMBEDDED))
             }
-            Self::Gguf(_) => Ok(GenerationConfig::default()),
+            Self::Gguf(path) => {
+                GenerationConfig::from_json(Config::generation_json_of_gguf(path)?.as_bytes(), path)
+            }
             Self::Directory(path) => GenerationConfig::from_directory(path),
         }
     }

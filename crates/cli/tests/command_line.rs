@@ -225,6 +225,37 @@ fn a_quantized_copy_is_smaller_and_close() {
 }
 
 #[test]
+fn a_gguf_file_becomes_a_directory_with_all_that_it_held() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("model.gguf");
+    TinyModel::SMALL.write_gguf(&file);
+    let text = directory.path().join("text");
+    std::fs::write(&text, "fn main() { let é = 1; }<|im_end|>".repeat(4)).unwrap();
+    let [file, text] = [&file, &text].map(|path| path.to_str().unwrap());
+    let copy = directory.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    let quantize = ["model", "quantize", file, copy, "--format", "int8", "--text", text];
+    let output = dacapo(&quantize);
+    assert!(output.status.success(), "{}", self::text(&output.stderr));
+    let said = self::text(&output.stdout);
+    assert!(said.contains("were rounded before (Q8_0), so this copy has lost twice"), "{said}");
+    let verified = json(&["model", "verify", copy, "--json"]);
+    assert_eq!(verified["defects"], serde_json::json!([]));
+    for arguments in [
+        vec!["model", "tokens", "", text, "--json"],
+        vec!["generate", "--model", "", "--chat", "x", "--max-tokens", "1", "--json"],
+    ] {
+        let [of_file, of_copy] = [file, copy].map(|model| {
+            let arguments: Vec<&str> =
+                arguments.iter().map(|word| if word.is_empty() { model } else { word }).collect();
+            json(&arguments)
+        });
+        assert_eq!(of_file["tokens"], of_copy["tokens"]);
+        assert_eq!(of_file["prompt_tokens"], of_copy["prompt_tokens"]);
+    }
+}
+
+#[test]
 fn the_authors_sampling_holds_unless_told_otherwise() {
     let model = model();
     let generate = |more: &[&str]| {

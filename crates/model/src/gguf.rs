@@ -58,6 +58,17 @@ impl Config {
     pub fn from_gguf(path: &Path) -> Result<Self, Error> {
         config::read(&Header::read(path)?)
     }
+
+    /// The `config.json` that the model in the GGUF file `path` is published with, as far as this crate reads one.
+    pub fn json_of_gguf(path: &Path) -> Result<String, Error> {
+        Ok(config::describe(&Header::read(path)?)?.to_string())
+    }
+
+    /// The `generation_config.json` that the model in the GGUF file `path` is published with: ids that end a text, and
+    /// temperature, top-p and top-k where the file has them.
+    pub fn generation_json_of_gguf(path: &Path) -> Result<String, Error> {
+        Ok(config::describe_generation(&Header::read(path)?)?.to_string())
+    }
 }
 
 impl Weights {

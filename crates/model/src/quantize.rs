@@ -1,4 +1,4 @@
-//! Writes a checkpoint with its matrices rounded to integers, one tensor in memory at a time.
+//! Writes a checkpoint or the tensors of a GGUF file with matrices rounded to integers, one tensor in memory at a time.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensorError, View, serialize_to_file};
 
 use crate::layout::Row;
+use crate::matrix::Matrix;
 use crate::quantised::{Format, quantise, scale_from_bits};
+use crate::weights::TensorSummary;
 use crate::{Error, Weights};
 
 /// How one tensor was written.
@@ -17,15 +19,27 @@ pub struct Rounded {
     pub name: String,
     pub format: Format,
     pub group_size: usize,
+    /// What the original is stored as: `BF16`, `Q4_1`, ...
+    pub stored: String,
     /// Norm of the difference over the norm of the original.
     pub relative_error: f64,
 }
 
+impl Rounded {
+    /// The original was rounded to integers before, so that what is lost here comes on top of what was lost then.
+    pub fn was_rounded_before(&self) -> bool {
+        !matches!(self.stored.as_str(), "F64" | "F32" | "F16" | "BF16")
+    }
+}
+
 /// Writes `model.safetensors` into `directory`: projections in `format`, embedding and head in 8 bits, everything else
-/// as it is. Returns what was rounded, in the order of names.
+/// as it is, or in single precision where it comes from a GGUF file. Returns what was rounded, in the order of names.
 ///
 /// The matrix `x` becomes the integers `x` and the bfloat16 scales `x_scale`. A file that is there already is replaced
 /// only when the new one is whole.
+///
+/// # Errors
+/// When a tensor is in this format already, or of a type that is not read; when the file cannot be written.
 pub fn quantize(
     weights: &Weights,
     format: Format,
@@ -33,27 +47,36 @@ pub fn quantize(
 ) -> Result<Vec<Rounded>, Error> {
     let rounded = Mutex::new(Vec::new());
     let mut tensors = Vec::new();
-    for summary in weights.summaries() {
-        let name = summary.name;
-        if weights.is_quantised(&name) || weights.is_packed(&name) {
+    for TensorSummary { name, dtype, shape } in weights.summaries() {
+        if weights.is_quantised(&name) {
             return Err(Error::Quantised { name });
         }
-        if !weights.is_plain(&name) {
-            return Err(Error::StoredType { name, found: summary.dtype });
-        }
-        let plan = plan(&name, &summary.shape, format);
-        let Some((format, group_size)) = plan else {
-            tensors.push((name.clone(), Output { weights, name, part: Part::Copy }));
+        let source = match weights.packed_matrix(&name) {
+            Some(matrix) => Source::Packed(matrix?),
+            None if weights.is_plain(&name) => Source::Plain(weights),
+            None => return Err(Error::StoredType { name, found: dtype }),
+        };
+        let mut add = |to: String, shape: Vec<usize>, part: Part| {
+            let tensor = Output {
+                source: source.clone(),
+                name: name.clone(),
+                stored: dtype.clone(),
+                shape,
+                part,
+                rounded: &rounded,
+            };
+            tensors.push((to, tensor));
+        };
+        let (Some((format, group_size)), &[n_outputs, n_inputs]) =
+            (plan(&name, &shape, format), shape.as_slice())
+        else {
+            add(name.clone(), shape, Part::Whole);
             continue;
         };
-        let &[n_outputs, n_inputs] = summary.shape.as_slice() else { continue };
         let rows = Rows { format, group_size, n_outputs, n_inputs };
-        let scales = Part::Scales { rows, shape: [n_outputs, n_inputs / group_size] };
-        let shape = [n_outputs, format.n_bytes(n_inputs)];
-        let integers = Part::Integers { rows, shape, rounded: &rounded };
-        tensors
-            .push((format!("{name}_scale"), Output { weights, name: name.clone(), part: scales }));
-        tensors.push((name.clone(), Output { weights, name, part: integers }));
+        let scales = vec![n_outputs, n_inputs / group_size];
+        add(format!("{name}_scale"), scales, Part::Scales(rows));
+        add(name.clone(), vec![n_outputs, format.n_bytes(n_inputs)], Part::Integers(rows));
     }
     let path = directory.join("model.safetensors");
     let unfinished = directory.join("model.safetensors.part");
@@ -98,28 +121,63 @@ struct Rows {
     n_inputs: usize,
 }
 
-/// A tensor of the new file, computed when it is written.
-struct Output<'a> {
-    weights: &'a Weights,
-    name: String,
-    part: Part<'a>,
+/// Where the weights of a tensor come from.
+#[derive(Clone)]
+enum Source<'a> {
+    Plain(&'a Weights),
+    Packed(Matrix),
 }
 
-enum Part<'a> {
-    Copy,
-    Integers { rows: Rows, shape: [usize; 2], rounded: &'a Mutex<Vec<Rounded>> },
-    Scales { rows: Rows, shape: [usize; 2] },
+/// A tensor of the new file, computed when it is written.
+struct Output<'a> {
+    source: Source<'a>,
+    /// Of the original.
+    name: String,
+    /// Type of the original.
+    stored: String,
+    /// Of what is written.
+    shape: Vec<usize>,
+    part: Part,
+    rounded: &'a Mutex<Vec<Rounded>>,
+}
+
+enum Part {
+    Whole,
+    Integers(Rows),
+    Scales(Rows),
 }
 
 impl Output<'_> {
-    fn integers(&self, rows: Rows, rounded: &Mutex<Vec<Rounded>>) -> Vec<u8> {
+    /// One row of the original.
+    fn row(&self, output: usize, n_inputs: usize) -> Vec<f32> {
+        match &self.source {
+            Source::Plain(weights) => weights.row(&self.name, output, n_inputs),
+            Source::Packed(matrix) => {
+                let mut row = vec![0.0; n_inputs];
+                matrix.view().row(output).dequantise(&mut row);
+                row
+            }
+        }
+    }
+
+    fn whole(&self) -> Cow<'_, [u8]> {
+        match &self.source {
+            Source::Plain(weights) => weights.bytes(&self.name).into(),
+            Source::Packed(matrix) => (0..matrix.n_outputs())
+                .flat_map(|output| self.row(output, matrix.n_inputs()))
+                .flat_map(f32::to_le_bytes)
+                .collect(),
+        }
+    }
+
+    fn integers(&self, rows: Rows) -> Vec<u8> {
         let row_len = rows.format.n_bytes(rows.n_inputs);
         let mut bytes = vec![0; rows.n_outputs * row_len];
         let (error, norm) = bytes
             .par_chunks_exact_mut(row_len.max(1))
             .enumerate()
             .map(|(output, out)| {
-                let row = self.weights.row(&self.name, output, rows.n_inputs);
+                let row = self.row(output, rows.n_inputs);
                 let (integers, scales) = quantise(rows.format, rows.group_size, &row);
                 let scales: Vec<f32> = scales.into_iter().map(scale_from_bits).collect();
                 let mut back = vec![0.0; row.len()];
@@ -131,10 +189,11 @@ impl Output<'_> {
                 (error, row.iter().copied().map(square).sum::<f64>())
             })
             .reduce(|| (0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        rounded.lock().unwrap_or_else(PoisonError::into_inner).push(Rounded {
+        self.rounded.lock().unwrap_or_else(PoisonError::into_inner).push(Rounded {
             name: self.name.clone(),
             format: rows.format,
             group_size: rows.group_size,
+            stored: self.stored.clone(),
             relative_error: if norm == 0.0 { 0.0 } else { (error / norm).sqrt() },
         });
         bytes
@@ -144,7 +203,7 @@ impl Output<'_> {
         (0..rows.n_outputs)
             .into_par_iter()
             .flat_map_iter(|output| {
-                let row = self.weights.row(&self.name, output, rows.n_inputs);
+                let row = self.row(output, rows.n_inputs);
                 let (_, scales) = quantise(rows.format, rows.group_size, &row);
                 scales.into_iter().flat_map(u16::to_le_bytes)
             })
@@ -154,37 +213,29 @@ impl Output<'_> {
 
 impl View for Output<'_> {
     fn dtype(&self) -> Dtype {
-        match &self.part {
-            Part::Copy => self.weights.dtype(&self.name),
-            Part::Integers { rows, .. } => match rows.format {
-                Format::Int8 => Dtype::I8,
-                Format::Int4 => Dtype::U8,
-            },
-            Part::Scales { .. } => Dtype::BF16,
+        match (&self.part, &self.source) {
+            (Part::Whole, Source::Plain(weights)) => weights.dtype(&self.name),
+            (Part::Whole, Source::Packed(_)) => Dtype::F32,
+            (Part::Integers(Rows { format: Format::Int8, .. }), _) => Dtype::I8,
+            (Part::Integers(Rows { format: Format::Int4, .. }), _) => Dtype::U8,
+            (Part::Scales(_), _) => Dtype::BF16,
         }
     }
 
     fn shape(&self) -> &[usize] {
-        match &self.part {
-            Part::Copy => self.weights.shape(&self.name),
-            Part::Integers { shape, .. } | Part::Scales { shape, .. } => shape,
-        }
+        &self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         match &self.part {
-            Part::Copy => self.weights.bytes(&self.name).into(),
-            Part::Integers { rows, rounded, .. } => self.integers(*rows, rounded).into(),
-            Part::Scales { rows, .. } => self.scales(*rows).into(),
+            Part::Whole => self.whole(),
+            Part::Integers(rows) => self.integers(*rows).into(),
+            Part::Scales(rows) => self.scales(*rows).into(),
         }
     }
 
     fn data_len(&self) -> usize {
-        match &self.part {
-            Part::Copy => self.weights.bytes(&self.name).len(),
-            Part::Integers { shape, .. } => shape[0] * shape[1],
-            Part::Scales { shape, .. } => shape[0] * shape[1] * 2,
-        }
+        self.shape.iter().product::<usize>() * self.dtype().bitsize() / 8
     }
 }
 

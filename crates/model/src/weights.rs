@@ -232,9 +232,9 @@ impl Weights {
         matches!(dtype, Some(Dtype::I8 | Dtype::U8))
     }
 
-    /// The tensor `name` comes from a GGUF file.
-    pub(crate) fn is_packed(&self, name: &str) -> bool {
-        self.packed.contains_key(name)
+    /// The tensor `name` of a GGUF file as a matrix, a vector as one of one row; `None` where it comes from another file.
+    pub(crate) fn packed_matrix(&self, name: &str) -> Option<Result<Matrix, Error>> {
+        Some(self.packed.get(name)?.matrix())
     }
 
     /// The tensor `name` is stored in one of the types that [`Weights::tensor`] reads.
@@ -243,13 +243,9 @@ impl Weights {
         matches!(dtype, Some(Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16))
     }
 
-    /// Stored type; the name is one of [`Weights::summaries`], as in the three functions that follow.
+    /// Stored type; the name is one of [`Weights::summaries`], as in the two functions that follow.
     pub(crate) fn dtype(&self, name: &str) -> Dtype {
         self.entries[name].info.dtype
-    }
-
-    pub(crate) fn shape(&self, name: &str) -> &[usize] {
-        &self.entries[name].info.shape
     }
 
     pub(crate) fn bytes(&self, name: &str) -> &[u8] {

@@ -10,6 +10,7 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 use crate::byte_level::{byte_level_character, byte_level_tokenizer};
+use crate::gguf::GgufFile;
 
 /// Ids of a byte-level vocabulary without merges; special tokens follow the 256 bytes.
 pub const SPECIAL_TOKENS: [&str; 8] = [
@@ -32,6 +33,16 @@ const INTERMEDIATE: usize = 64;
 const N_HEADS: usize = 4;
 const N_KV_HEADS: usize = 2;
 const HEAD_DIM: usize = HIDDEN / N_HEADS;
+
+/// ggml's numbers of types of tensors and of kinds of tokens.
+const F32: u32 = 0;
+const Q8_0: u32 = 8;
+const NORMAL: i32 = 1;
+const CONTROL: i32 = 3;
+
+/// Values of a block, and a scale of 1/256 in half precision.
+const Q8_0_LEN: usize = 32;
+const Q8_0_SCALE: [u8; 2] = 0x1c00_u16.to_le_bytes();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TinyModel {
@@ -85,6 +96,68 @@ impl TinyModel {
             "plt_hidden_scale": 0.5,
             "plt_gate_use_hidden_states": true,
         })
+    }
+
+    /// Writes a GGUF file of a model of one loop with matrices in Q8_0 and the same tokenizer; neither scale nor values are
+    /// those of [`Self::write`].
+    #[track_caller]
+    pub fn write_gguf(self, path: &Path) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut file = GgufFile::default();
+        file.text("general.architecture", "llama");
+        for (key, value) in [
+            ("block_count", self.n_layers),
+            ("context_length", self.n_context),
+            ("embedding_length", HIDDEN),
+            ("feed_forward_length", INTERMEDIATE),
+            ("attention.head_count", N_HEADS),
+            ("attention.head_count_kv", N_KV_HEADS),
+        ] {
+            file.integer(&format!("llama.{key}"), value as u64);
+        }
+        file.float("llama.attention.layer_norm_rms_epsilon", 1e-5);
+        file.text("tokenizer.ggml.model", "gpt2");
+        file.text("tokenizer.ggml.pre", "gpt-2");
+        let bytes: Vec<String> =
+            (0..=255).map(|byte| byte_level_character(byte).to_string()).collect();
+        let spellings = bytes.iter().map(String::as_str).chain(SPECIAL_TOKENS);
+        file.texts("tokenizer.ggml.tokens", spellings);
+        let kinds = bytes.iter().map(|_| NORMAL).chain(SPECIAL_TOKENS.map(|_| CONTROL));
+        file.integers("tokenizer.ggml.token_type", kinds);
+        file.texts("tokenizer.ggml.merges", []);
+        file.integer("tokenizer.ggml.eos_token_id", END_OF_TEXT.into());
+        file.text("tokenizer.chat_template", "{{ messages[0].content }}<|im_end|>");
+
+        let mut matrix = |name: String, [n_outputs, n_inputs]: [usize; 2]| {
+            let block = |_| [&Q8_0_SCALE[..], &rng.random::<[u8; Q8_0_LEN]>()].concat();
+            let bytes = (0..n_outputs * n_inputs / Q8_0_LEN).flat_map(block).collect();
+            file.tensor(&name, &[n_inputs as u64, n_outputs as u64], Q8_0, bytes);
+        };
+        matrix("token_embd.weight".into(), [VOCAB_SIZE, HIDDEN]);
+        for layer in 0..self.n_layers {
+            let kv = N_KV_HEADS * HEAD_DIM;
+            for (name, shape) in [
+                ("attn_q", [HIDDEN, HIDDEN]),
+                ("attn_k", [kv, HIDDEN]),
+                ("attn_v", [kv, HIDDEN]),
+                ("attn_output", [HIDDEN, HIDDEN]),
+                ("ffn_gate", [INTERMEDIATE, HIDDEN]),
+                ("ffn_up", [INTERMEDIATE, HIDDEN]),
+                ("ffn_down", [HIDDEN, INTERMEDIATE]),
+            ] {
+                matrix(format!("blk.{layer}.{name}.weight"), shape);
+            }
+        }
+        let mut norm = |name: String| {
+            let ones = [1_f32; HIDDEN].map(f32::to_le_bytes).concat();
+            file.tensor(&name, &[HIDDEN as u64], F32, ones);
+        };
+        norm("output_norm.weight".into());
+        for layer in 0..self.n_layers {
+            norm(format!("blk.{layer}.attn_norm.weight"));
+            norm(format!("blk.{layer}.ffn_norm.weight"));
+        }
+        file.write(path);
     }
 
     fn weights(self) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! The tokenizer and the chat template inside a GGUF file.
 
+mod files;
 mod pieces;
 mod pre_tokenizer;
 
@@ -12,32 +13,56 @@ use crate::chat::ChatTemplate;
 use crate::error::Error;
 use crate::tokenizer::Tokenizer;
 
+pub use files::files_of_gguf;
+
 /// Kinds of tokens as ggml counts them. Control tokens steer the model; user-defined ones are matched before anything
 /// else and spelled as they are, not byte by byte.
 const CONTROL: i128 = 3;
 const USER_DEFINED: i128 = 4;
+
+/// How a vocabulary is cut.
+#[derive(Clone, Copy)]
+enum Kind {
+    ByteLevel,
+    SentencePiece,
+}
+
+impl Kind {
+    fn of(header: &Header) -> Result<Self, Error> {
+        const MODEL: &str = "tokenizer.ggml.model";
+        match header.require(MODEL, header.text(MODEL)?)? {
+            "gpt2" => Ok(Self::ByteLevel),
+            "llama" => Ok(Self::SentencePiece),
+            other => Err(Error::Load {
+                path: header.path().display().to_string(),
+                reason: format!(
+                    "the tokenizer is of the kind {other:?}; supported are gpt2 (byte-level BPE) and llama (SentencePiece BPE)"
+                ),
+            }),
+        }
+    }
+}
 
 impl Tokenizer {
     /// The vocabulary in the GGUF file `path`, byte-level or SentencePiece.
     /// [`Self::bos_to_add`] says what its `add_bos_token` asks for.
     pub fn from_gguf(path: &Path) -> Result<Self, Error> {
         let header = Header::read(path)?;
-        let refuse = |reason: String| Error::Load { path: path.display().to_string(), reason };
-        const MODEL: &str = "tokenizer.ggml.model";
-        match header.require(MODEL, header.text(MODEL)?)? {
-            "gpt2" => Self::from_json(describe(&header)?.to_string().as_bytes()).map_err(|error| {
-                match error {
-                    Error::Load { reason, .. } => refuse(reason),
-                    other => other,
-                }
-            }),
-            "llama" => {
+        match Kind::of(&header)? {
+            Kind::ByteLevel => {
+                Self::from_json(describe(&header)?.to_string().as_bytes()).map_err(|error| {
+                    match error {
+                        Error::Load { reason, .. } => {
+                            Error::Load { path: path.display().to_string(), reason }
+                        }
+                        other => other,
+                    }
+                })
+            }
+            Kind::SentencePiece => {
                 let (model, bytes) = pieces::read(&header)?;
                 Ok(Self::from_sentencepiece(model, bytes))
             }
-            other => Err(refuse(format!(
-                "the tokenizer is of the kind {other:?}; supported are gpt2 (byte-level BPE) and llama (SentencePiece BPE)"
-            ))),
         }
     }
 }
@@ -47,19 +72,21 @@ impl ChatTemplate {
     pub fn from_gguf(path: &Path) -> Result<Option<Self>, Error> {
         let header = Header::read(path)?;
         let Some(source) = header.text("tokenizer.chat_template")? else { return Ok(None) };
-        let tokens = header.texts("tokenizer.ggml.tokens")?.unwrap_or_default();
-        let spelling = |key: &str| -> Result<Option<String>, Error> {
-            let id = header.integer(key)?.and_then(|id| usize::try_from(id).ok());
-            Ok(id.and_then(|id| tokens.get(id)).map(|token| (*token).to_owned()))
-        };
-        let bos = spelling("tokenizer.ggml.bos_token_id")?;
-        let eos = spelling("tokenizer.ggml.eos_token_id")?;
+        let bos = spelling(&header, "tokenizer.ggml.bos_token_id")?;
+        let eos = spelling(&header, "tokenizer.ggml.eos_token_id")?;
         let template = Self::new(source.to_owned(), bos, eos).map_err(|error| Error::Load {
             path: path.display().to_string(),
             reason: format!("tokenizer.chat_template: {error}"),
         })?;
         Ok(Some(template))
     }
+}
+
+/// Spelling of the token whose id stands at `key`; `None` when there is no such key or no such token.
+fn spelling(header: &Header, key: &str) -> Result<Option<String>, Error> {
+    let id = header.integer(key)?.and_then(|id| usize::try_from(id).ok());
+    let tokens = header.texts("tokenizer.ggml.tokens")?.unwrap_or_default();
+    Ok(id.and_then(|id| tokens.get(id)).map(|token| (*token).to_owned()))
 }
 
 /// The `tokenizer.json` that the same vocabulary would be published with.

@@ -12,6 +12,7 @@ mod tokenizer;
 
 pub use chat::{ChatTemplate, Message};
 pub use error::Error;
+pub use gguf::files_of_gguf;
 pub use special::FimTokens;
 pub use stream::DecodeStream;
 pub use tokenizer::Tokenizer;

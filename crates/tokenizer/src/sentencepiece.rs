@@ -24,7 +24,7 @@ mod units;
 
 pub(crate) use crate::sentencepiece::added::AddedToken;
 pub(crate) use crate::sentencepiece::bpe::Bpe;
-pub(crate) use crate::sentencepiece::proto::{Piece, PieceKind, Whitespace};
+pub(crate) use crate::sentencepiece::proto::{Piece, PieceKind, Whitespace, write as write_proto};
 
 /// Of a `tokenizer.model`; those with 250,000 pieces have 5 MB.
 const MAX_FILE_BYTES: u64 = 1 << 26;

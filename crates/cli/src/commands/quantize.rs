@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use model::{Format, Rounded};
+use model::{Config, Format, Rounded};
 use serde::Serialize;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::likelihood;
 use crate::model_source::ModelSource;
 use crate::terminal::print_json;
 
-/// Files that stand beside the weights and are copied as they are.
+/// Files of a checkpoint that stand beside the weights and are copied as they are.
 const COMPANIONS: &[&str] = &[
     "added_tokens.json",
     "chat_template.jinja",
@@ -30,6 +30,8 @@ struct Report {
     out: String,
     original_bytes: u64,
     bytes: u64,
+    /// Types to which the original's matrices were rounded before; their loss is in neither the errors nor the comparison.
+    rounded_before: Vec<String>,
     tensors: Vec<TensorReport>,
     comparison: Option<Comparison>,
 }
@@ -37,6 +39,7 @@ struct Report {
 #[derive(Serialize)]
 struct TensorReport {
     name: String,
+    original: String,
     format: &'static str,
     group_size: usize,
     relative_error: f64,
@@ -54,9 +57,11 @@ struct Comparison {
 
 pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
     let source = ModelSource::find(&arguments.model)?;
-    let ModelSource::Directory(from) = &source else {
-        bail!("{source} is not a directory; only a checkpoint in a directory can be quantized");
-    };
+    if source == ModelSource::Embedded {
+        bail!(
+            "{source} is not a file; only a checkpoint in a directory or a GGUF file can be quantized"
+        );
+    }
     let out = &arguments.out;
     if out.join("model.safetensors").exists() {
         bail!("{} holds a model already; name another directory", out.display());
@@ -67,15 +72,18 @@ pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
         Rounding::Int4 => Format::Int4,
     };
     let rounded = model::quantize(&source.weights()?, format, out)?;
-    write_companions(from, out, arguments.format)?;
+    write_config(&source, out, arguments.format)?;
+    write_companions(&source, out)?;
+    let smaller = ModelSource::Directory(out.clone());
     let comparison = match &arguments.text {
-        Some(text) => Some(compare(&source, &ModelSource::Directory(out.clone()), text)?),
+        Some(text) => Some(compare(&source, &smaller, text)?),
         None => None,
     };
     let report = Report {
         out: out.display().to_string(),
-        original_bytes: bytes_of_weights(from)?,
-        bytes: bytes_of_weights(out)?,
+        original_bytes: bytes_of_weights(&source)?,
+        bytes: bytes_of_weights(&smaller)?,
+        rounded_before: rounded_before(&rounded),
         tensors: rounded.into_iter().map(TensorReport::from).collect(),
         comparison,
     };
@@ -91,6 +99,7 @@ impl From<Rounded> for TensorReport {
     fn from(rounded: Rounded) -> Self {
         Self {
             name: rounded.name,
+            original: rounded.stored,
             format: match rounded.format {
                 Format::Int8 => "int8",
                 Format::Int4 => "int4",
@@ -101,29 +110,60 @@ impl From<Rounded> for TensorReport {
     }
 }
 
-/// The configuration with a note on the format, and the files that need no change.
-fn write_companions(from: &Path, out: &Path, format: Rounding) -> Result<()> {
-    let path = from.join("config.json");
-    let json = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut config: serde_json::Value = serde_json::from_slice(&json)?;
+/// The configuration with a note on the format.
+fn write_config(source: &ModelSource, out: &Path, format: Rounding) -> Result<()> {
+    let mut config: serde_json::Value = match source {
+        ModelSource::Embedded => return Ok(()),
+        ModelSource::Directory(from) => {
+            let path = from.join("config.json");
+            let json =
+                std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            serde_json::from_slice(&json)?
+        }
+        ModelSource::Gguf(path) => serde_json::from_str(&Config::json_of_gguf(path)?)?,
+    };
     config["quantization_config"] = json!({
         "quant_method": "dacapo",
         "format": match format { Rounding::Int8 => "int8", Rounding::Int4 => "int4" },
     });
-    let path = out.join("config.json");
-    std::fs::write(&path, serde_json::to_vec_pretty(&config)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    write(out, "config.json", &serde_json::to_vec_pretty(&config)?)?;
     // The library makes the file readable to its owner alone; a model is as public as its configuration.
-    let permissions = std::fs::metadata(&path)?.permissions();
-    std::fs::set_permissions(out.join("model.safetensors"), permissions)?;
-    for name in COMPANIONS.iter().filter(|name| from.join(name).is_file()) {
-        std::fs::copy(from.join(name), out.join(name))
-            .with_context(|| format!("cannot copy {name} to {}", out.display()))?;
+    let permissions = std::fs::metadata(out.join("config.json"))?.permissions();
+    Ok(std::fs::set_permissions(out.join("model.safetensors"), permissions)?)
+}
+
+/// The files that need no change, or what a GGUF file has in their place.
+fn write_companions(source: &ModelSource, out: &Path) -> Result<()> {
+    match source {
+        ModelSource::Embedded => {}
+        ModelSource::Directory(from) => {
+            for name in COMPANIONS.iter().filter(|name| from.join(name).is_file()) {
+                std::fs::copy(from.join(name), out.join(name))
+                    .with_context(|| format!("cannot copy {name} to {}", out.display()))?;
+            }
+        }
+        ModelSource::Gguf(path) => {
+            let generation = Config::generation_json_of_gguf(path)?;
+            write(out, "generation_config.json", generation.as_bytes())?;
+            for (name, contents) in tokenizer::files_of_gguf(path)? {
+                write(out, name, &contents)?;
+            }
+        }
     }
     Ok(())
 }
 
-fn bytes_of_weights(directory: &Path) -> Result<u64> {
+fn write(directory: &Path, name: &str, contents: &[u8]) -> Result<()> {
+    let path = directory.join(name);
+    std::fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn bytes_of_weights(source: &ModelSource) -> Result<u64> {
+    let directory = match source {
+        ModelSource::Embedded => return Ok(0),
+        ModelSource::Gguf(path) => return Ok(std::fs::metadata(path)?.len()),
+        ModelSource::Directory(directory) => directory,
+    };
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -132,6 +172,14 @@ fn bytes_of_weights(directory: &Path) -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+fn rounded_before(rounded: &[Rounded]) -> Vec<String> {
+    let before = rounded.iter().filter(|tensor| tensor.was_rounded_before());
+    let mut types: Vec<String> = before.map(|tensor| tensor.stored.clone()).collect();
+    types.sort();
+    types.dedup();
+    types
 }
 
 fn compare(original: &ModelSource, smaller: &ModelSource, text: &Path) -> Result<Comparison> {
@@ -159,8 +207,15 @@ fn print(report: &Report) -> Result<()> {
     for tensor in &report.tensors {
         writeln!(
             stdout,
-            "{} groups of {:<4} error {:.4}  {}",
-            tensor.format, tensor.group_size, tensor.relative_error, tensor.name
+            "{} from {:<4} groups of {:<4} error {:.4}  {}",
+            tensor.format, tensor.original, tensor.group_size, tensor.relative_error, tensor.name
+        )?;
+    }
+    if !report.rounded_before.is_empty() {
+        writeln!(
+            stdout,
+            "The original's matrices were rounded before ({}), so this copy has lost twice. What is said here is its distance from that file, not from the weights that the file was made of; start from those where you can.",
+            report.rounded_before.join(", ")
         )?;
     }
     if let Some(comparison) = &report.comparison {

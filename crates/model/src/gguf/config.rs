@@ -1,7 +1,7 @@
-//! Metadata of a GGUF file as the `config.json` that the same model is published with.
+//! Metadata of a GGUF file as the `config.json` and `generation_config.json` that the same model is published with.
 
 use gguf::{Header, Value};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::Architecture;
 use crate::Error;
@@ -18,6 +18,12 @@ const UNSUPPORTED: [&str; 6] = [
 ];
 
 pub(super) fn read(header: &Header) -> Result<Config, Error> {
+    let json = describe(header)?.to_string();
+    Config::from_json(json.as_bytes(), &header.path().display().to_string())
+}
+
+/// `config.json` as far as [`Config`] reads it.
+pub(super) fn describe(header: &Header) -> Result<Json, Error> {
     let architecture = Architecture::of(header)?;
     let name = architecture.name();
     let key = |rest: &str| format!("{name}.{rest}");
@@ -54,17 +60,10 @@ pub(super) fn read(header: &Header) -> Result<Config, Error> {
         let reason = "there is no matrix token_embd.weight".to_owned();
         return Err(Error::Config { origin: header.path().display().to_string(), reason });
     };
-    let mut end_ids = Vec::new();
-    for end in ["eos_token_id", "eot_token_id", "eom_token_id"] {
-        if let Some(id) = header.integer(&format!("tokenizer.ggml.{end}"))?
-            && !end_ids.contains(&id)
-        {
-            end_ids.push(id);
-        }
-    }
     let epsilon = "attention.layer_norm_rms_epsilon";
-    let config = json!({
+    Ok(json!({
         "architectures": [architecture.class()],
+        "model_type": name,
         "_name_or_path": header.text("general.name")?,
         "vocab_size": vocab_size,
         "hidden_size": hidden_size,
@@ -77,9 +76,41 @@ pub(super) fn read(header: &Header) -> Result<Config, Error> {
         "rms_norm_eps": header.require(&key(epsilon), header.float(&key(epsilon))?)?,
         "rope_theta": header.float(&key("rope.freq_base"))?,
         "tie_word_embeddings": !header.tensors().contains_key("output.weight"),
-        "eos_token_id": end_ids,
-    });
-    Config::from_json(config.to_string().as_bytes(), &header.path().display().to_string())
+        "hidden_act": "silu",
+        "eos_token_id": end_ids(header)?,
+    }))
+}
+
+/// `generation_config.json`: what ends a text, and how the authors sample where the file says so.
+pub(super) fn describe_generation(header: &Header) -> Result<Json, Error> {
+    let mut config = json!({ "eos_token_id": end_ids(header)? });
+    if let Some(id) = header.integer("tokenizer.ggml.bos_token_id")? {
+        config["bos_token_id"] = id.into();
+    }
+    if let Some(temperature) = header.float("general.sampling.temp")? {
+        config["do_sample"] = (0.0 < temperature).into();
+        config["temperature"] = temperature.into();
+    }
+    if let Some(top_p) = header.float("general.sampling.top_p")? {
+        config["top_p"] = top_p.into();
+    }
+    if let Some(Value::Integer(top_k)) = header.value("general.sampling.top_k") {
+        // There a negative number stands for all tokens, here 0 does.
+        config["top_k"] = u64::try_from(*top_k).unwrap_or(0).into();
+    }
+    Ok(config)
+}
+
+fn end_ids(header: &Header) -> Result<Vec<u64>, Error> {
+    let mut ids = Vec::new();
+    for end in ["eos_token_id", "eot_token_id", "eom_token_id"] {
+        if let Some(id) = header.integer(&format!("tokenizer.ggml.{end}"))?
+            && !ids.contains(&id)
+        {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 fn show(value: &Value) -> String {

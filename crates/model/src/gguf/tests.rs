@@ -8,8 +8,10 @@ use std::path::Path;
 
 use candle_core::DType;
 
-use self::checkpoint::{Checkpoint, Metadata, Stored};
-use crate::{Config, Error, LoadOptions, Plt, Weights, verify};
+use test_support::gguf::GgufFile;
+
+use self::checkpoint::{Checkpoint, Stored};
+use crate::{Config, Error, Format, LoadOptions, Plt, Weights, quantize, verify};
 
 const TOKENS: [u32; 6] = [3, 1, 4, 15, 9, 26];
 
@@ -118,13 +120,73 @@ fn the_configuration_comes_from_the_metadata() {
     assert_eq!((config.vocab_size, config.max_positions, config.rope_theta), (48, 64, 5e4));
 }
 
+#[test]
+fn the_configuration_can_be_written_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("model.gguf");
+    Checkpoint::new("qwen2").write_gguf(&file, Stored::F32, |metadata| {
+        metadata.integer("tokenizer.ggml.eos_token_id", 7);
+        metadata.integer("tokenizer.ggml.bos_token_id", 3);
+        metadata.float("general.sampling.temp", 0.5);
+        metadata.integer("general.sampling.top_k", 20);
+    });
+    let json = Config::json_of_gguf(&file).unwrap();
+    let written = Config::from_json(json.as_bytes(), "config.json").unwrap();
+    assert_eq!(written, Config::from_gguf(&file).unwrap());
+    let generation: serde_json::Value =
+        serde_json::from_str(&Config::generation_json_of_gguf(&file).unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "eos_token_id": [7], "bos_token_id": 3, "do_sample": true, "temperature": 0.5, "top_k": 20,
+    });
+    assert_eq!(generation, expected);
+}
+
+/// Rounded from a GGUF file and from the same weights as safetensors.
+#[track_caller]
+fn check_rounded(checkpoint: &Checkpoint, stored: Stored, format: Format) {
+    let [released, from_gguf, from_released] =
+        std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    checkpoint.write_released(released.path(), stored);
+    let file = released.path().join("model.gguf");
+    checkpoint.write_gguf(&file, stored, |_| {});
+    let weights = Weights::from_gguf(&file).unwrap();
+    let rounded = quantize(&weights, format, from_gguf.path()).unwrap();
+    let released = Weights::from_directory(released.path()).unwrap();
+    assert_eq!(rounded, quantize(&released, format, from_released.path()).unwrap());
+    assert!(rounded.iter().all(|it| !it.was_rounded_before()));
+    let config = Config::from_gguf(&file).unwrap();
+    let [found, expected] = [&from_gguf, &from_released].map(|directory| {
+        let weights = Weights::from_directory(directory.path()).unwrap();
+        assert_eq!(verify(&config, &weights).defects, []);
+        logits(config.clone(), &weights)
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_file_is_rounded_like_the_same_weights_as_safetensors() {
+    check_rounded(&Checkpoint::new("llama"), Stored::F32, Format::Int4);
+    check_rounded(&Checkpoint::new("llama").tied(), Stored::Bf16, Format::Int8);
+    check_rounded(&Checkpoint::new("qwen2"), Stored::F16, Format::Int8);
+}
+
+#[test]
+fn a_second_rounding_is_marked() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("model.gguf");
+    Checkpoint::new("llama").write_gguf(&file, Stored::Q8, |_| {});
+    let rounded =
+        quantize(&Weights::from_gguf(&file).unwrap(), Format::Int4, directory.path()).unwrap();
+    assert!(rounded.iter().all(|it| it.stored == "Q8_0" && it.was_rounded_before()));
+}
+
 fn load(path: &Path) -> Result<Plt, Error> {
     let config = Config::from_gguf(path)?;
     Plt::from_weights(config, &Weights::from_gguf(path)?, LoadOptions::default())
 }
 
 #[track_caller]
-fn check_error(change: impl FnOnce(&mut Metadata), expected: &str) {
+fn check_error(change: impl FnOnce(&mut GgufFile), expected: &str) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("model.gguf");
     Checkpoint::new("llama").write_gguf(&file, Stored::F32, change);
@@ -144,15 +206,15 @@ fn what_cannot_be_computed_is_named() {
     check_error(|m| m.text("llama.rope.scaling.type", "yarn"), "scaling.type is \"yarn\"");
     check_error(|m| m.integer("llama.rope.dimension_count", 4), "dimension_count is 4");
     check_error(|m| m.integer("llama.expert_count", 8), "expert_count is 8");
-    check_error(|m| m.tensor("rope_freqs.weight", &[4], 0), "tensor rope_freqs.weight");
-    check_error(|m| m.tensor("blk.0.attn_q.bias", &[32], 0), "tensor blk.0.attn_q.bias");
+    check_error(|m| m.retype("rope_freqs.weight", &[4], 0), "tensor rope_freqs.weight");
+    check_error(|m| m.retype("blk.0.attn_q.bias", &[32], 0), "tensor blk.0.attn_q.bias");
     check_error(
-        |m| m.tensor("output.weight", &[32, 48], 20),
+        |m| m.retype("output.weight", &[32, 48], 20),
         "number 20 of ggml, is not supported",
     );
-    check_error(|m| m.tensor("output.weight", &[33, 48], 8), "no multiple of a block of 32");
+    check_error(|m| m.retype("output.weight", &[33, 48], 8), "no multiple of a block of 32");
     check_error(
-        |m| m.tensor("output.weight", &[1 << 20, 1 << 20], 0),
+        |m| m.retype("output.weight", &[1 << 20, 1 << 20], 0),
         "beyond the end of the file",
     );
 }
@@ -189,7 +251,7 @@ fn rows_that_are_no_whole_heads_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("model.gguf");
     Checkpoint::new("llama").write_gguf(&file, Stored::F32, |metadata| {
-        metadata.tensor("blk.0.attn_q.weight", &[32, 30], 0);
+        metadata.retype("blk.0.attn_q.weight", &[32, 30], 0);
     });
     assert!(load(&file).unwrap_err().to_string().contains("has shape [30, 32]"));
     let weights = Weights::from_gguf(&file).unwrap();

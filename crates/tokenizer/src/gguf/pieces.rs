@@ -15,25 +15,33 @@ pub(super) fn read(header: &Header) -> Result<(SentencePiece, TokenBytes), Error
     let refuse = |reason: String| Error::Load { path: header.path().display().to_string(), reason };
     let pieces = read_pieces(header)?;
     let added = (0..).zip(&pieces).filter_map(|(id, piece)| added_token(id, piece)).collect();
-    let whitespace = Whitespace {
-        add_dummy_prefix: header.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(true),
-        remove_extra: header.bool("tokenizer.ggml.remove_extra_whitespaces")?.unwrap_or(false),
-        escape: true,
-    };
-    let adds_bos = header.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
+    let adds_bos = adds_bos(header)?;
     let bos = header.integer("tokenizer.ggml.bos_token_id")?.filter(|_| adds_bos);
     let bpe = Bpe::new(&pieces).map_err(refuse)?;
     SentencePiece::from_parts(
         bpe,
         &pieces,
-        whitespace,
+        whitespace(header)?,
         added,
         bos.and_then(|id| id.try_into().ok()),
     )
     .map_err(refuse)
 }
 
-fn read_pieces(header: &Header) -> Result<Vec<Piece>, Error> {
+pub(super) fn whitespace(header: &Header) -> Result<Whitespace, Error> {
+    Ok(Whitespace {
+        add_dummy_prefix: header.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(true),
+        remove_extra: header.bool("tokenizer.ggml.remove_extra_whitespaces")?.unwrap_or(false),
+        escape: true,
+    })
+}
+
+/// Texts begin with the token for it.
+pub(super) fn adds_bos(header: &Header) -> Result<bool, Error> {
+    Ok(header.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true))
+}
+
+pub(super) fn read_pieces(header: &Header) -> Result<Vec<Piece>, Error> {
     let refuse = |reason: String| Error::Load { path: header.path().display().to_string(), reason };
     const TOKENS: &str = "tokenizer.ggml.tokens";
     let tokens = header.require(TOKENS, header.texts(TOKENS)?)?;

@@ -2,6 +2,9 @@
 
 use prost::Message;
 
+/// Of sentencepiece's model types.
+const BPE: i32 = 2;
+
 /// Field numbers and defaults are those of `sentencepiece_model.proto` (proto2), hence the many options.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
@@ -68,16 +71,21 @@ pub(crate) enum PieceKind {
 
 impl PieceKind {
     /// As sentencepiece numbers them, and ggml after it.
+    const NUMBERS: [(i32, Self); 6] = [
+        (1, Self::Normal),
+        (2, Self::Unknown),
+        (3, Self::Control),
+        (4, Self::UserDefined),
+        (5, Self::Unused),
+        (6, Self::Byte),
+    ];
+
     pub(crate) fn from_number(number: i32) -> Option<Self> {
-        match number {
-            1 => Some(Self::Normal),
-            2 => Some(Self::Unknown),
-            3 => Some(Self::Control),
-            4 => Some(Self::UserDefined),
-            5 => Some(Self::Unused),
-            6 => Some(Self::Byte),
-            _ => None,
-        }
+        Self::NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, kind)| *kind)
+    }
+
+    pub(crate) fn number(self) -> Option<i32> {
+        Self::NUMBERS.iter().find(|(_, kind)| *kind == self).map(|(number, _)| *number)
     }
 }
 
@@ -123,7 +131,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Description, String> {
         return Err("cut short or no SentencePiece model: normalizer_spec is missing".to_owned());
     };
     match trainer.model_type.unwrap_or(1) {
-        2 => {}
+        BPE => {}
         other => return Err(format!("model_type is {}; only BPE is supported", type_name(other))),
     }
     if !trainer.byte_fallback.unwrap_or(false) {
@@ -158,6 +166,32 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Description, String> {
         },
         bos: trainer.bos_piece.unwrap_or_else(|| "<s>".to_owned()),
     })
+}
+
+/// The bytes of a `tokenizer.model`: what [`read`] reads, and no more of how it was trained.
+pub(crate) fn write(pieces: &[Piece], whitespace: Whitespace) -> Vec<u8> {
+    let piece = |piece: &Piece| PieceProto {
+        piece: Some(piece.text.clone()),
+        score: Some(piece.score),
+        kind: piece.kind.number(),
+    };
+    let model = ModelProto {
+        pieces: pieces.iter().map(piece).collect(),
+        trainer_spec: Some(TrainerSpec {
+            model_type: Some(BPE),
+            treat_whitespace_as_suffix: None,
+            byte_fallback: Some(true),
+            bos_piece: None,
+        }),
+        normalizer_spec: Some(NormalizerSpec {
+            precompiled_charsmap: None,
+            add_dummy_prefix: Some(whitespace.add_dummy_prefix),
+            remove_extra_whitespaces: Some(whitespace.remove_extra),
+            escape_whitespaces: Some(whitespace.escape),
+        }),
+        denormalizer_spec: None,
+    };
+    model.encode_to_vec()
 }
 
 fn read_piece(id: usize, piece: PieceProto) -> Result<Piece, String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
+use test_support::gguf::GgufFile;
 
 const HIDDEN: usize = 32;
 const MLP: usize = 64;
@@ -59,40 +60,6 @@ fn q8_block(values: &[f32]) -> Vec<u8> {
     let bytes =
         values.iter().flat_map(|value| ((value / scale.to_f32()).round() as i8).to_le_bytes());
     scale.to_le_bytes().into_iter().chain(bytes).collect()
-}
-
-/// Entries of a GGUF header that a test may change.
-pub(super) struct Metadata {
-    entries: BTreeMap<String, (u32, Vec<u8>)>,
-    /// Dimensions innermost first, and the number of the type.
-    tensors: BTreeMap<String, (Vec<u64>, u32)>,
-}
-
-impl Metadata {
-    pub(super) fn text(&mut self, key: &str, value: &str) {
-        self.entries.insert(key.to_owned(), (8, string(value)));
-    }
-
-    pub(super) fn integer(&mut self, key: &str, value: u64) {
-        self.entries.insert(key.to_owned(), (10, value.to_le_bytes().to_vec()));
-    }
-
-    fn float(&mut self, key: &str, value: f32) {
-        self.entries.insert(key.to_owned(), (6, value.to_le_bytes().to_vec()));
-    }
-
-    pub(super) fn remove(&mut self, key: &str) {
-        self.entries.remove(key).expect("the key is there");
-    }
-
-    /// Replaces or adds an entry of the list of tensors; its bytes stay what they are.
-    pub(super) fn tensor(&mut self, name: &str, dimensions: &[u64], kind: u32) {
-        self.tensors.insert(name.to_owned(), (dimensions.to_vec(), kind));
-    }
-}
-
-fn string(text: &str) -> Vec<u8> {
-    [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }
 
 /// Tensors under their released names.
@@ -178,11 +145,11 @@ impl Checkpoint {
         &self,
         path: &Path,
         stored: Stored,
-        change: impl FnOnce(&mut Metadata),
+        change: impl FnOnce(&mut GgufFile),
     ) {
         let name = self.architecture;
-        let mut metadata = Metadata { entries: BTreeMap::new(), tensors: BTreeMap::new() };
-        metadata.text("general.architecture", name);
+        let mut file = GgufFile::default();
+        file.text("general.architecture", name);
         for (key, value) in [
             ("block_count", 2),
             ("context_length", 64),
@@ -191,50 +158,21 @@ impl Checkpoint {
             ("attention.head_count", 4),
             ("attention.head_count_kv", 2),
         ] {
-            metadata.integer(&format!("{name}.{key}"), value as u64);
+            file.integer(&format!("{name}.{key}"), value as u64);
         }
-        metadata.float(&format!("{name}.attention.layer_norm_rms_epsilon"), 1e-5);
-        metadata.float(&format!("{name}.rope.freq_base"), 5e4);
-        let mut data = BTreeMap::new();
+        file.float(&format!("{name}.attention.layer_norm_rms_epsilon"), 1e-5);
+        file.float(&format!("{name}.rope.freq_base"), 5e4);
         for (released, (shape, values)) in &self.tensors {
             let stored = type_of(shape, stored);
             let name = gguf_name(released);
             let paired = self.architecture == "llama"
                 && (released.ends_with("q_proj.weight") || released.ends_with("k_proj.weight"));
             let values = if paired { in_pairs(values) } else { values.clone() };
-            data.insert(name.clone(), stored.bytes(&values));
             let dimensions: Vec<u64> = shape.iter().rev().map(|size| *size as u64).collect();
-            metadata.tensor(&name, &dimensions, stored.number());
+            file.tensor(&name, &dimensions, stored.number(), stored.bytes(&values));
         }
-        change(&mut metadata);
-        std::fs::write(path, metadata.file(&data)).unwrap();
-    }
-}
-
-impl Metadata {
-    fn file(&self, data: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
-        let mut file = b"GGUF".to_vec();
-        file.extend(3_u32.to_le_bytes());
-        file.extend((self.tensors.len() as u64).to_le_bytes());
-        file.extend((self.entries.len() as u64).to_le_bytes());
-        for (key, (kind, value)) in &self.entries {
-            file.extend(string(key));
-            file.extend(kind.to_le_bytes());
-            file.extend(value);
-        }
-        let mut contents = Vec::new();
-        for (name, (dimensions, kind)) in &self.tensors {
-            file.extend(string(name));
-            file.extend((dimensions.len() as u32).to_le_bytes());
-            file.extend(dimensions.iter().flat_map(|size| size.to_le_bytes()));
-            file.extend(kind.to_le_bytes());
-            file.extend((contents.len() as u64).to_le_bytes());
-            contents.extend(data.get(name).map(Vec::as_slice).unwrap_or_default());
-            contents.resize(contents.len().next_multiple_of(32), 0);
-        }
-        file.resize(file.len().next_multiple_of(32), 0);
-        file.extend(contents);
-        file
+        change(&mut file);
+        file.write(path);
     }
 }
 
