@@ -3,6 +3,7 @@
 //! Every source looks at a bounded number of candidates, so that gathering takes a few milliseconds in a repository of any size and
 //! gives the same for the same snapshot.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use workspace::{Document, Snapshot};
@@ -66,6 +67,8 @@ pub(crate) fn gather(snapshot: &Snapshot, caret: &Caret<'_>, sources: Sources) -
     let focus = Focus::new(caret);
     let rank = FileRank::new(&repository, caret, &focus);
     let mut texts = Texts::default();
+    let scores = OnceCell::new();
+    let scores = || scores.get_or_init(|| repository.scores(&focus.query));
     let mut ranked = Vec::new();
     let mut add = |kind, found: Vec<Snippet>| {
         ranked.push(Ranked { weight: weight(kind), found });
@@ -78,11 +81,11 @@ pub(crate) fn gather(snapshot: &Snapshot, caret: &Caret<'_>, sources: Sources) -
         add(PieceKind::Enclosing, enclosing::find(caret));
     }
     if sources.contain(PieceKind::Test) {
-        let found = counterpart::find(&repository, caret, &focus, &mut texts);
+        let found = counterpart::find(&repository, caret, &focus, &scores, &mut texts);
         add(PieceKind::Test, found);
     }
     if sources.contain(PieceKind::Similar) {
-        let found = similar::find(&repository, caret, &focus, &rank, &mut texts);
+        let found = similar::find(&repository, caret, &focus, (scores(), &rank), &mut texts);
         add(PieceKind::Similar, found);
     }
     if sources.contain(PieceKind::Edited) {

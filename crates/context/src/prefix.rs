@@ -17,19 +17,27 @@ const BYTE_STEP: usize = 1024;
 pub(crate) fn prefix(buffer: &Buffer, offset: usize, encoder: Encoder<'_>, n_tokens: usize) -> Cut {
     let caret_line = buffer.line_of(offset);
     let line_start = buffer.line_range(caret_line).start;
-    let n_bytes = n_tokens.saturating_mul(BYTES_PER_TOKEN);
-    let limit = offset.saturating_sub(n_bytes);
+    let limit = offset.saturating_sub(n_tokens.saturating_mul(BYTES_PER_TOKEN));
     if line_start < limit {
         return torn_line(buffer, line_start, offset, encoder, n_tokens);
     }
 
-    let first_line = match buffer.line_of(limit) {
-        line if buffer.line_range(line).start < limit => line + 1,
-        line => line,
-    };
-    // Decided by the lines above the caret's alone: while a word is typed its tokens become more and fewer again.
-    let n_above = tokens_above(buffer, first_line, line_start, encoder);
     let n_spared = n_tokens / 8;
+    let above = |limit: usize| {
+        let first_line = match buffer.line_of(limit) {
+            line if buffer.line_range(line).start < limit => line + 1,
+            line => line,
+        };
+        // Decided by the lines above the caret's alone: while a word is typed its tokens become more and fewer again.
+        (first_line, tokens_above(buffer, first_line, line_start, encoder))
+    };
+    // Mostly a shorter stretch has more tokens than there is room for, and what lies above it need not be looked at.
+    let near = offset.saturating_sub(n_tokens.saturating_mul(BYTES_PER_TOKEN / 2));
+    let fills = |n_above: &[usize]| n_above.first().is_some_and(|n| n_tokens < n + n_spared);
+    let (first_line, n_above) = match above(near.min(line_start)) {
+        (first_line, n_above) if fills(&n_above) => (first_line, n_above),
+        _ => above(limit),
+    };
     let first_line = first_line + n_above.iter().take_while(|n| n_tokens < **n + n_spared).count();
     for step in STEPS {
         let line = first_line.next_multiple_of(step);

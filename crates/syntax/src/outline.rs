@@ -8,8 +8,8 @@ use tree_sitter::{Node, QueryCursor, StreamingIterator, TextProvider};
 
 use crate::Tree;
 use crate::import::{self, Imports};
-use crate::query::{Capture, queries};
-use crate::symbol::{Outline, Reference, ReferenceKind, Symbol, SymbolKind};
+use crate::query::{Capture, Facet, queries};
+use crate::symbol::{Import, Outline, Reference, ReferenceKind, Symbol, SymbolKind};
 
 /// A signature without a body behind it is shown whole up to this length.
 const MAX_SIGNATURE: usize = 240;
@@ -23,12 +23,21 @@ const MATCH_LIMIT: u32 = 4096;
 impl Tree {
     /// What the file defines, imports and refers to.
     pub fn outline(&self) -> Outline {
-        self.outline_within(0..usize::MAX)
+        self.facet(Facet::All, 0..usize::MAX)
     }
 
-    /// As [`Self::outline`], but only of what touches a range of bytes; what encloses the range is part of it.
-    pub fn outline_within(&self, range: Range<usize>) -> Outline {
-        let Some(queries) = queries(self.language()) else { return Outline::default() };
+    /// The definitions that touch a range of bytes, those that enclose it among them.
+    pub fn symbols_within(&self, range: Range<usize>) -> Vec<Symbol> {
+        self.facet(Facet::Definitions, range).symbols
+    }
+
+    /// The imports that touch a range of bytes.
+    pub fn imports_within(&self, range: Range<usize>) -> Vec<Import> {
+        self.facet(Facet::Imports, range).imports
+    }
+
+    fn facet(&self, facet: Facet, range: Range<usize>) -> Outline {
+        let Some(queries) = queries(self.language(), facet) else { return Outline::default() };
         let mut cursor = QueryCursor::new();
         cursor.set_match_limit(MATCH_LIMIT);
         cursor.set_byte_range(range);

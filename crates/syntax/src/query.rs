@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tree_sitter::Query;
+use tree_sitter::{CaptureQuantifier, Query};
 
 use crate::Language;
 use crate::symbol::{ReferenceKind, SymbolKind};
@@ -50,12 +50,60 @@ pub(crate) enum Capture {
     Other,
 }
 
+/// Which part of an outline is asked for: a query with fewer patterns is many times faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Facet {
+    All,
+    Definitions,
+    Imports,
+}
+
 /// `None` only if a query does not fit its grammar, which a test rules out.
-pub(crate) fn queries(language: Language) -> Option<&'static Queries> {
-    static COMPILED: [OnceLock<Option<Queries>>; Language::ALL.len()] =
-        [const { OnceLock::new() }; Language::ALL.len()];
+pub(crate) fn queries(language: Language, facet: Facet) -> Option<&'static Queries> {
+    static COMPILED: [[OnceLock<Option<Queries>>; 3]; Language::ALL.len()] =
+        [const { [const { OnceLock::new() }; 3] }; Language::ALL.len()];
     let idx = Language::ALL.iter().position(|each| *each == language)?;
-    COMPILED.get(idx)?.get_or_init(|| compile(language).ok()).as_ref()
+    let compiled = COMPILED.get(idx)?.get(facet as usize)?;
+    compiled.get_or_init(|| compile(language).ok().map(|queries| queries.only(facet))).as_ref()
+}
+
+impl Queries {
+    fn only(mut self, facet: Facet) -> Self {
+        let is_of_facet = |capture: &Capture| match facet {
+            Facet::All => true,
+            Facet::Definitions => matches!(capture, Capture::Definition(_)),
+            Facet::Imports => capture.is_of_import(),
+        };
+        for pattern in 0..self.query.pattern_count() {
+            let quantifiers = self.query.capture_quantifiers(pattern);
+            let mut captured = quantifiers.iter().zip(&self.captures);
+            let is_wanted = captured.any(|(quantifier, capture)| {
+                *quantifier != CaptureQuantifier::Zero && is_of_facet(capture)
+            });
+            if !is_wanted {
+                self.query.disable_pattern(pattern);
+            }
+        }
+        self
+    }
+}
+
+impl Capture {
+    fn is_of_import(&self) -> bool {
+        matches!(
+            self,
+            Self::Import
+                | Self::ImportPath
+                | Self::ImportName
+                | Self::ImportAlias
+                | Self::ImportDefault
+                | Self::ImportModuleAlias
+                | Self::ImportAll
+                | Self::ImportFunction
+                | Self::ImportTree
+                | Self::ImportModule
+        )
+    }
 }
 
 pub(crate) fn compile(language: Language) -> Result<Queries, tree_sitter::QueryError> {

@@ -5,6 +5,7 @@ mod chat;
 mod conversation;
 mod error;
 mod gguf;
+mod memo;
 mod sentencepiece;
 mod special;
 mod stream;

@@ -7,6 +7,7 @@ use tokenizers::{AddedVocabulary, NormalizerWrapper, OffsetReferential, OffsetTy
 
 use crate::bytes::{TokenBytes, check_supported};
 use crate::error::Error;
+use crate::memo::Memo;
 use crate::sentencepiece::{Matching, SentencePiece};
 use crate::special::{FimTokens, fim, is_control};
 use crate::stream::DecodeStream;
@@ -19,6 +20,7 @@ pub struct Tokenizer {
     specials: HashMap<String, u32>,
     special_ids: HashSet<u32>,
     fim: Option<FimTokens>,
+    memo: Memo,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Tokenizer {
             fim: fim(&specials),
             specials,
             kind: Kind::SentencePiece(Box::new(model)),
+            memo: Memo::default(),
         }
     }
 
@@ -72,6 +75,7 @@ impl Tokenizer {
         if let Kind::SentencePiece(model) = &mut self.kind {
             model.set_dummy_prefix(is_on);
         }
+        self.memo = Memo::default();
         self
     }
 
@@ -105,6 +109,7 @@ impl Tokenizer {
             fim: fim(&specials),
             specials,
             kind: Kind::ByteLevel(Box::new(ByteLevel { inner, plain })),
+            memo: Memo::default(),
         })
     }
 
@@ -116,11 +121,14 @@ impl Tokenizer {
     /// Ids of `text` as [`Self::encode`] gives them, but for text that goes on where `prompt` ends: it gets no dummy
     /// prefix, unless `prompt` is empty or ends with an added token.
     pub fn encode_after(&self, prompt: &[u32], text: &str) -> Vec<u32> {
+        let begins_a_run = self.begins_a_run(prompt);
+        self.memo.ids(begins_a_run, text, || self.encode_plain(text, begins_a_run))
+    }
+
+    fn encode_plain(&self, text: &str, begins_a_run: bool) -> Vec<u32> {
         let ids = match &self.kind {
             Kind::ByteLevel(model) => model.encode_plain(text).ok(),
-            Kind::SentencePiece(model) => {
-                Some(model.encode(text, Matching::Plain, self.begins_a_run(prompt)))
-            }
+            Kind::SentencePiece(model) => Some(model.encode(text, Matching::Plain, begins_a_run)),
         };
         let ids = ids.unwrap_or_else(|| self.encode_bytes(text.as_bytes()));
         if !ids.iter().any(|id| self.is_special(*id)) {

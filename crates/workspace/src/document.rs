@@ -10,6 +10,7 @@ use text::{Applied, Buffer, Edit};
 use crate::index::analysis::analyse;
 use crate::index::segment::Segment;
 use crate::index::segment_of;
+use crate::secrets::mask;
 use crate::tree_cell::TreeCell;
 
 /// Opaque name of an open document; the caller chooses it and it is unique among open documents.
@@ -36,6 +37,8 @@ pub struct Document {
     tree: Option<Arc<TreeCell>>,
     /// Of `buffer` as it stands, once someone has wanted it.
     segment: Arc<OnceLock<Segment>>,
+    /// The text of `buffer` as it stands with secrets masked, once someone has wanted it.
+    masked: Arc<OnceLock<Arc<str>>>,
 }
 
 impl Document {
@@ -48,7 +51,16 @@ impl Document {
     ) -> Self {
         let cell = |language| Arc::new(TreeCell::new(language, buffer.clone()));
         let tree = language.map(cell);
-        Self { id, path, language, version, buffer, tree, segment: Arc::default() }
+        Self {
+            id,
+            path,
+            language,
+            version,
+            buffer,
+            tree,
+            segment: Arc::default(),
+            masked: Arc::default(),
+        }
     }
 
     /// The tree of the text as it stands; `None` when there is no grammar, the document is too large, or parsing took too long.
@@ -72,12 +84,17 @@ impl Document {
         let buffer = &self.buffer;
         self.tree = self.tree.as_ref().map(|cell| Arc::new(cell.changed(applied, buffer.clone())));
         self.segment = Arc::default();
+        self.masked = Arc::default();
     }
 
     /// What an index would say of the document; the first caller analyses it.
     pub(crate) fn segment(&self) -> &Segment {
         self.segment
             .get_or_init(|| segment_of(vec![analyse(String::new(), &self.buffer, self.tree())]))
+    }
+
+    pub(crate) fn masked(&self) -> Arc<str> {
+        Arc::clone(self.masked.get_or_init(|| mask(&self.buffer.to_string()).into()))
     }
 
     /// Above [`syntax::MAX_BYTES`] (4 MB), where no tree is kept.

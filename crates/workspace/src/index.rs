@@ -8,6 +8,7 @@ use crate::System;
 use crate::index::analysis::Analysis;
 use crate::index::builder::{Builder, Kept, merge};
 use crate::index::segment::{Segment, entries};
+use crate::index::texts::Texts;
 
 pub(crate) mod strings;
 
@@ -27,6 +28,8 @@ pub(crate) mod scan;
 
 pub(crate) mod store;
 
+pub(crate) mod texts;
+
 /// Parts that are smaller than this share of the largest one are merged into one when there are many of them.
 const SMALL_SHARE: usize = 8;
 
@@ -39,6 +42,7 @@ pub struct Index {
     root: Arc<Path>,
     system: Arc<dyn System>,
     parts: Vec<Part>,
+    texts: Arc<Texts>,
 }
 
 /// A segment and which of its files are still good.
@@ -66,7 +70,7 @@ pub struct IndexSize {
 impl Index {
     /// Of no file.
     pub fn empty(system: Arc<dyn System>, root: PathBuf) -> Self {
-        Self { root: root.into(), system, parts: Vec::new() }
+        Self { root: root.into(), system, parts: Vec::new(), texts: Arc::default() }
     }
 
     /// The folder that paths are relative to.
@@ -90,6 +94,10 @@ impl Index {
 
     pub(crate) fn system(&self) -> &Arc<dyn System> {
         &self.system
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     pub(crate) fn parts(&self) -> &[Part] {
@@ -164,6 +172,8 @@ impl fmt::Debug for Index {
 impl Part {
     pub(crate) fn new(segment: Arc<Segment>) -> Self {
         let n_terms = segment.chunks.iter().map(|chunk| u64::from(chunk.n_terms)).sum();
+        // Or the first who asks would wait for it.
+        segment.strings.places();
         Self {
             dead: vec![0; segment.files.len().div_ceil(64)],
             n_files: segment.files.len(),

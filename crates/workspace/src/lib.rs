@@ -34,7 +34,7 @@ pub use index::{Index, IndexSize};
 pub use indexer::{IndexEvent, Indexer, IndexerConfig};
 pub use log::LoggedEdit;
 pub use open::{Change, Error, Workspace};
-pub use repository::{Chunk, Definition, File, ImportOf, NameUse, Query, Repository};
+pub use repository::{Chunk, Definition, File, ImportOf, NameUse, Query, Repository, Scores};
 pub use secrets::{mask, secrets};
 pub use snapshot::Snapshot;
 /// What a caller names when it opens a document or looks at what is in one.

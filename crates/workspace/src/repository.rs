@@ -13,7 +13,7 @@ mod resolve;
 mod search;
 
 pub use file::{Chunk, Definition, File, ImportOf, NameUse};
-pub use search::Query;
+pub use search::{Query, Scores};
 
 /// Everything a snapshot knows of its repositories. The text of an open document stands in place of its file.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct Repository<'a> {
 pub(crate) struct View<'a> {
     pub(crate) segment: &'a Segment,
     source: Source<'a>,
-    /// Files that an open document stands for, in order.
-    hidden: Vec<u32>,
+    /// A bit for each file that an open document stands for.
+    hidden: Vec<u64>,
     n_chunks: u64,
     n_terms: u64,
 }
@@ -119,17 +119,25 @@ impl<'a> Repository<'a> {
 
     /// Definitions of a name, by path and place.
     pub fn definitions<'r>(&'r self, name: &str) -> Vec<Definition<'r>> {
+        self.few_definitions(name, usize::MAX).unwrap_or_default()
+    }
+
+    /// As [`Self::definitions`]; `None` when there are more than `most`, which takes no longer however many there are.
+    pub fn few_definitions<'r>(&'r self, name: &str, most: usize) -> Option<Vec<Definition<'r>>> {
         let mut found = Vec::new();
         for (part, view) in (0_u32..).zip(&self.parts) {
             for &idx in view.segment.symbols_named(name) {
                 let Some(entry) = view.segment.symbols.get(idx as usize) else { continue };
                 if view.shows(entry.file) {
+                    if found.len() == most {
+                        return None;
+                    }
                     found.push(Definition { file: self.at(part, entry.file), idx });
                 }
             }
         }
         found.sort_by(|left, right| left.file.cmp(&right.file).then(left.idx.cmp(&right.idx)));
-        found
+        Some(found)
     }
 
     /// Files that use a name, by path.
@@ -204,7 +212,8 @@ impl View<'_> {
             Source::Disk { part, .. } => part.is_live(file),
             Source::Open { .. } => true,
         };
-        is_live && self.hidden.binary_search(&file).is_err()
+        let word = self.hidden.get(file as usize / 64).copied().unwrap_or(0);
+        is_live && word >> (file % 64) & 1 == 0
     }
 
     fn hide(&mut self, path: &Path) {
@@ -218,7 +227,9 @@ impl View<'_> {
             self.n_chunks -= 1;
             self.n_terms -= u64::from(chunk.n_terms);
         }
-        let place = self.hidden.partition_point(|hidden| *hidden < file);
-        self.hidden.insert(place, file);
+        self.hidden.resize(self.segment.files.len().div_ceil(64), 0);
+        if let Some(word) = self.hidden.get_mut(file as usize / 64) {
+            *word |= 1 << (file % 64);
+        }
     }
 }

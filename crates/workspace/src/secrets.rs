@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
 use crate::secrets::rules::RULES;
@@ -97,6 +97,7 @@ fn compile() -> Option<Compiled> {
         .collect();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
         .build(keywords.iter().map(|(_, keyword)| keyword))
         .ok()?;
     let regexes: Result<Vec<_>, _> = RULES.iter().map(|rule| Regex::new(rule.pattern)).collect();

@@ -1,6 +1,6 @@
 //! The tests of the caret's file, or the file that the caret's tests are for, found by their names.
 
-use workspace::{File, Repository};
+use workspace::{File, Repository, Scores};
 
 use crate::gather::Caret;
 use crate::gather::excerpt::excerpt;
@@ -13,18 +13,19 @@ use crate::snippet::Snippet;
 const MAX_FILES: usize = 2;
 const MAX_FOUND: usize = 2;
 
-pub(crate) fn find<'r>(
+pub(crate) fn find<'r, 's>(
     repository: &'r Repository<'r>,
     caret: &Caret<'_>,
     focus: &Focus,
+    scores: &dyn Fn() -> &'s Scores,
     texts: &mut Texts<'r>,
 ) -> Vec<Snippet> {
     let files = files(repository, caret.path);
     if files.is_empty() {
         return Vec::new();
     }
-    repository
-        .search(&focus.query, MAX_FOUND, |file| files.contains(&file))
+    scores()
+        .best(repository, MAX_FOUND, |file| files.contains(&file))
         .into_iter()
         .filter_map(|(chunk, score)| {
             let cut = excerpt(texts.of(chunk.file())?, chunk.range())?;

@@ -40,10 +40,7 @@ pub(crate) fn find<'r>(
 ) -> Vec<Snippet> {
     let mut found: Vec<(Definition<'r>, f64)> = Vec::new();
     for (name, weight) in &focus.names {
-        let definitions = repository.definitions(name);
-        if MAX_DEFINITIONS < definitions.len() {
-            continue;
-        }
+        let Some(definitions) = repository.few_definitions(name, MAX_DEFINITIONS) else { continue };
         let n = definitions.len() as f64;
         for definition in definitions {
             let file = definition.file();

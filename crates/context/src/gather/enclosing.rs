@@ -30,7 +30,7 @@ fn outline(caret: &Caret<'_>) -> Option<Snippet> {
     let line_of = |offset: usize| buffer.line_of(offset);
     let is_shown = |range: &Range<usize>| caret.window.contains(&line_of(range.start));
     let reach = caret.offset.saturating_sub(REACH)..caret.offset.saturating_add(REACH);
-    let symbols = tree.outline_within(reach).symbols;
+    let symbols = tree.symbols_within(reach);
     let encloses =
         |symbol: &Symbol| symbol.range.start < caret.offset && caret.offset <= symbol.range.end;
     let mut wanted: Vec<(usize, &Symbol)> = Vec::new();

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use workspace::{File, Repository};
+use workspace::{File, NameUse, Repository};
 
 use crate::gather::Caret;
 use crate::gather::focus::Focus;
@@ -50,10 +50,14 @@ impl<'r> FileRank<'r> {
         best.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
         for (file, rank) in best.into_iter().take(MAX_PUSHED) {
             let mut used: Vec<_> = file.uses().collect();
-            used.sort_by(|one, other| {
+            let most_used = |one: &NameUse<'r>, other: &NameUse<'r>| {
                 other.count.cmp(&one.count).then_with(|| one.name.cmp(other.name))
-            });
-            used.truncate(MAX_NAMES);
+            };
+            if MAX_NAMES < used.len() {
+                used.select_nth_unstable_by(MAX_NAMES, most_used);
+                used.truncate(MAX_NAMES);
+            }
+            used.sort_by(most_used);
             let n_uses: usize = used.iter().map(|used| used.count).sum();
             for used in used {
                 let share = used.count as f64 / n_uses.max(1) as f64;
@@ -77,10 +81,7 @@ fn push<'r>(
     weight: f64,
     ranks: &mut HashMap<File<'r>, f64>,
 ) {
-    let definitions = repository.definitions(name);
-    if MAX_DEFINITIONS < definitions.len() {
-        return;
-    }
+    let Some(definitions) = repository.few_definitions(name, MAX_DEFINITIONS) else { return };
     let share = weight / definitions.len().max(1) as f64;
     for definition in definitions {
         *ranks.entry(definition.file()).or_default() += share;
@@ -90,7 +91,7 @@ fn push<'r>(
 fn imported<'r>(repository: &'r Repository<'r>, caret: &Caret<'_>) -> Vec<File<'r>> {
     let Some(tree) = caret.document.tree() else { return Vec::new() };
     let mut files = Vec::new();
-    for import in tree.outline_within(0..MAX_IMPORT_BYTES).imports {
+    for import in tree.imports_within(0..MAX_IMPORT_BYTES) {
         let names: Vec<&str> = import.names.iter().map(|name| name.name.as_str()).collect();
         let found = repository.resolve_from(caret.path, tree.language(), &import.path, &names);
         for file in found {

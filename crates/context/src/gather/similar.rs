@@ -1,6 +1,6 @@
 //! Code with the same words as the surroundings of the caret.
 
-use workspace::{Chunk, Repository};
+use workspace::{Chunk, Repository, Scores};
 
 use crate::gather::Caret;
 use crate::gather::definitions::is_known_to;
@@ -19,12 +19,12 @@ pub(crate) fn find<'r>(
     repository: &'r Repository<'r>,
     caret: &Caret<'_>,
     focus: &Focus,
-    rank: &FileRank<'r>,
+    (scores, rank): (&Scores, &FileRank<'r>),
     texts: &mut Texts<'r>,
 ) -> Vec<Snippet> {
     let language = caret.document.language;
-    let mut found: Vec<(Chunk<'r>, f64)> = repository
-        .search(&focus.query, MAX_SEARCHED, |file| is_known_to(language, file.language()))
+    let mut found: Vec<(Chunk<'r>, f64)> = scores
+        .best(repository, MAX_SEARCHED, |file| is_known_to(language, file.language()))
         .into_iter()
         .map(|(chunk, score)| (chunk, f64::from(score) * (1.0 + rank.of(chunk.file()))))
         .collect();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use workspace::File;
 
@@ -13,7 +14,7 @@ const MAX_FILES: usize = 20;
 
 /// Texts with secrets masked; what cannot be read, or would be one too many, is not there.
 #[derive(Debug, Default)]
-pub(crate) struct Texts<'r>(HashMap<File<'r>, Option<String>>);
+pub(crate) struct Texts<'r>(HashMap<File<'r>, Option<Arc<str>>>);
 
 impl<'r> Texts<'r> {
     pub(crate) fn of(&mut self, file: File<'r>) -> Option<&str> {

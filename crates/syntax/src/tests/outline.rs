@@ -123,3 +123,14 @@ fn outline_of_tsx() {
 fn outline_of_typescript() {
     insta::assert_snapshot!(show(Language::TypeScript, snippet(Language::TypeScript)));
 }
+
+#[test]
+fn a_part_of_an_outline_is_that_part_of_the_whole() {
+    for language in Language::ALL {
+        let tree = parse(language, snippet(language));
+        let whole = tree.outline();
+        assert_eq!(tree.symbols_within(0..usize::MAX), whole.symbols, "{}", language.name());
+        assert_eq!(tree.imports_within(0..usize::MAX), whole.imports, "{}", language.name());
+        assert!(!whole.symbols.is_empty());
+    }
+}

@@ -162,6 +162,13 @@ impl Index {
         known
     }
 
+    /// By its length and time, a file is what was indexed.
+    pub(crate) fn is_unchanged(&self, path: &Path, known: &FileEntry) -> bool {
+        self.system().metadata(path).is_ok_and(|metadata| {
+            is_same(known, &metadata, trusted_time(&metadata, self.system().now()))
+        })
+    }
+
     fn look_at(
         &self,
         relative: &str,
@@ -171,9 +178,7 @@ impl Index {
     ) -> Look {
         let Ok(metadata) = self.system().metadata(path) else { return Look::Unreadable };
         let modified = trusted_time(&metadata, self.system().now());
-        if known.is_some_and(|known| {
-            known.len == metadata.len && known.modified == modified && modified != 0
-        }) {
+        if known.is_some_and(|known| is_same(known, &metadata, modified)) {
             return Look::Same;
         }
         let Ok(bytes) = self.system().read(path, MAX_FILE_BYTES) else { return Look::Unreadable };
@@ -190,6 +195,11 @@ enum Look {
     New(Box<Analysis>),
     /// Or no text.
     Unreadable,
+}
+
+/// `modified` is the trusted time of `metadata`.
+fn is_same(known: &FileEntry, metadata: &Metadata, modified: u64) -> bool {
+    known.len == metadata.len && known.modified == modified && modified != 0
 }
 
 /// Nanoseconds since 1970, or 0 when the file may have changed again without a change of its time.

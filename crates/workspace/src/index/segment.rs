@@ -220,7 +220,13 @@ pub(crate) fn folder_name(path: &str) -> &str {
 fn run<T>(sorted: &[T], compare: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
     let start = sorted.partition_point(|item| compare(item).is_lt());
     let rest = sorted.get(start..).unwrap_or_default();
-    let n = rest.partition_point(|item| compare(item).is_le());
+    // Most runs are short, and each look at an item may be a miss of the cache.
+    let mut reach = 4;
+    while rest.get(reach).is_some_and(|item| compare(item).is_le()) {
+        reach *= 4;
+    }
+    let near = rest.get(..reach).unwrap_or(rest);
+    let n = near.partition_point(|item| compare(item).is_le());
     rest.get(..n).unwrap_or_default()
 }
 

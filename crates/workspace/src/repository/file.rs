@@ -8,6 +8,7 @@ use std::sync::Arc;
 use syntax::{Language, ReferenceKind, SymbolKind};
 
 use crate::Document;
+use crate::index::Index;
 use crate::index::analysis::hash;
 use crate::index::files::{MAX_FILE_BYTES, readable};
 use crate::index::segment::{
@@ -139,19 +140,30 @@ impl<'r> File<'r> {
     }
 
     /// The whole text with secrets masked, so that byte ranges of definitions and chunks fit it; `None` when the file is no longer what was indexed.
-    pub fn text(&self) -> Option<String> {
-        let text = match &self.view()?.source {
-            Source::Open { document, .. } => document.buffer.to_string(),
-            Source::Disk { index, .. } => {
-                let (entry, _) = self.entry_and_segment()?;
-                let bytes = index.system().read(&self.absolute_path(), MAX_FILE_BYTES).ok()?;
-                if hash(&bytes) != entry.hash {
-                    return None;
-                }
-                readable(bytes)?
-            }
-        };
-        Some(mask(&text).into_owned())
+    pub fn text(&self) -> Option<Arc<str>> {
+        match &self.view()?.source {
+            Source::Open { document, .. } => Some(document.masked()),
+            Source::Disk { index, .. } => self.text_on_disk(index),
+        }
+    }
+
+    fn text_on_disk(&self, index: &Index) -> Option<Arc<str>> {
+        let (entry, _) = self.entry_and_segment()?;
+        let path = self.absolute_path();
+        let known = index.texts().get(&entry.hash);
+        if known.is_some() && index.is_unchanged(&path, entry) {
+            return known;
+        }
+        let bytes = index.system().read(&path, MAX_FILE_BYTES).ok()?;
+        if hash(&bytes) != entry.hash {
+            return None;
+        }
+        if known.is_some() {
+            return known;
+        }
+        let text: Arc<str> = mask(&readable(bytes)?).into();
+        index.texts().insert(entry.hash, &text);
+        Some(text)
     }
 
     fn view(&self) -> Option<&'r View<'r>> {

@@ -4,14 +4,18 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::index::postings::decode;
+use crate::index::segment::ChunkEntry;
 use crate::index::terms::count_terms;
-use crate::repository::{Chunk, File, Repository};
+use crate::repository::{Chunk, File, Repository, View};
 
 /// How fast repetition of a term in a chunk stops counting.
 const K1: f32 = 1.2;
 
 /// How much long chunks are held against them.
 const B: f32 = 0.75;
+
+/// In place of the brake of a chunk that is not shown.
+const HIDDEN: f32 = -1.0;
 
 /// Terms of one query: a screenful of code has fewer.
 const MAX_TERMS: usize = 256;
@@ -55,46 +59,51 @@ impl<'a> Repository<'a> {
         n: usize,
         accept: impl Fn(File<'r>) -> bool,
     ) -> Vec<(Chunk<'r>, f32)> {
+        self.scores(query).best(self, n, accept)
+    }
+
+    /// How much each chunk is like the query, to be asked for the best more than once.
+    pub fn scores(&self, query: &Query) -> Scores {
         let n_chunks: u64 = self.parts.iter().map(|view| view.n_chunks).sum();
         let n_terms: u64 = self.parts.iter().map(|view| view.n_terms).sum();
-        if n == 0 || n_chunks == 0 {
-            return Vec::new();
+        if n_chunks == 0 {
+            return Scores(Vec::new());
         }
         let mean_length = (n_terms as f64 / n_chunks as f64).max(1.0) as f32;
         let mut scores: Vec<Vec<f32>> =
             self.parts.iter().map(|view| vec![0.0; view.segment.chunks.len()]).collect();
+        let brakes: Vec<Vec<f32>> =
+            self.parts.iter().map(|view| view.brakes(mean_length)).collect();
+        let is_common = |n: usize| FEW_CHUNKS < n_chunks && n_chunks < 4 * n as u64;
         let mut matches: Vec<(usize, u32, u32)> = Vec::new();
         for (term, weight) in self.heaviest(query) {
             matches.clear();
-            for (part, view) in self.parts.iter().enumerate() {
-                let of_part = decode(view.segment.postings(term)).filter(|(chunk, _)| {
-                    view.segment
-                        .chunks
-                        .get(*chunk as usize)
-                        .is_some_and(|chunk| view.shows(chunk.file))
-                });
-                matches.extend(of_part.map(|(chunk, count)| (part, chunk, count)));
+            for (part, (view, brakes)) in self.parts.iter().zip(&brakes).enumerate() {
+                for (chunk, count) in decode(view.segment.postings(term)) {
+                    if brakes.get(chunk as usize).is_some_and(|brake| *brake != HIDDEN) {
+                        matches.push((part, chunk, count));
+                    }
+                }
+                if is_common(matches.len()) {
+                    break;
+                }
             }
-            let n_with = matches.len() as u64;
-            if FEW_CHUNKS < n_chunks && n_chunks < 4 * n_with {
+            if is_common(matches.len()) {
                 continue;
             }
+            let n_with = matches.len() as u64;
             let rarity = (n_chunks - n_with.min(n_chunks)) as f32 + 0.5;
             let idf = (1.0 + rarity / (n_with as f32 + 0.5)).ln();
             for (part, chunk, count) in &matches {
-                let Some(view) = self.parts.get(*part) else { continue };
-                let Some(entry) = view.segment.chunks.get(*chunk as usize) else { continue };
+                let of_part = (scores.get_mut(*part), brakes.get(*part));
+                let (Some(scores), Some(brakes)) = of_part else { continue };
+                let of_chunk = (scores.get_mut(*chunk as usize), brakes.get(*chunk as usize));
+                let (Some(sum), Some(brake)) = of_chunk else { continue };
                 let count = *count as f32;
-                let length = 1.0 - B + B * entry.n_terms as f32 / mean_length;
-                let score = weight * idf * count * (K1 + 1.0) / (count + K1 * length);
-                if let Some(sum) =
-                    scores.get_mut(*part).and_then(|scores| scores.get_mut(*chunk as usize))
-                {
-                    *sum += score;
-                }
+                *sum += weight * idf * count * (K1 + 1.0) / (count + brake);
             }
         }
-        self.best(&scores, n, accept)
+        Scores(scores)
     }
 
     /// In an order of their own, so that sums are the same however the query came about.
@@ -105,24 +114,45 @@ impl<'a> Repository<'a> {
         terms.truncate(MAX_TERMS);
         terms
     }
+}
 
-    fn best<'r>(
-        &'r self,
-        scores: &[Vec<f32>],
+impl View<'_> {
+    /// What keeps a term from counting in each chunk, the more the longer the chunk is.
+    fn brakes(&self, mean_length: f32) -> Vec<f32> {
+        let brake = |chunk: &ChunkEntry| match self.shows(chunk.file) {
+            true => K1 * (1.0 - B + B * chunk.n_terms as f32 / mean_length),
+            false => HIDDEN,
+        };
+        self.segment.chunks.iter().map(brake).collect()
+    }
+}
+
+/// How much each chunk of each part is like a query.
+#[derive(Debug)]
+pub struct Scores(Vec<Vec<f32>>);
+
+impl Scores {
+    /// The `n` best chunks, best first, among files that `accept` takes; `repository` is the one that made the scores.
+    pub fn best<'r>(
+        &self,
+        repository: &'r Repository<'r>,
         n: usize,
         accept: impl Fn(File<'r>) -> bool,
     ) -> Vec<(Chunk<'r>, f32)> {
+        if n == 0 {
+            return Vec::new();
+        }
         // The worst of those kept lies on top.
         let mut kept: BinaryHeap<Candidate<'r>> = BinaryHeap::new();
-        for (part, scores) in (0_u32..).zip(scores) {
-            let Some(view) = self.parts.get(part as usize) else { continue };
+        for (part, scores) in (0_u32..).zip(&self.0) {
+            let Some(view) = repository.parts.get(part as usize) else { continue };
             for (score, entry) in scores.iter().zip(&view.segment.chunks) {
                 let is_worse =
                     kept.len() == n && kept.peek().is_some_and(|worst| *score < worst.score);
                 if *score <= 0.0 || is_worse {
                     continue;
                 }
-                let file = self.at(part, entry.file);
+                let file = repository.at(part, entry.file);
                 let candidate =
                     Candidate { score: *score, chunk: Chunk { file, span: entry.range } };
                 if kept.len() == n && kept.peek().is_some_and(|worst| worst <= &candidate) {

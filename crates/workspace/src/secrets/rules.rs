@@ -281,9 +281,14 @@ pub(super) fn key_blocks(text: &str) -> Vec<Range<usize>> {
     let mut block: Option<usize> = None;
     let mut run: Option<(usize, usize)> = None;
     let mut start = 0;
+    let has_armour = text.contains("-----BEGIN");
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        if block.is_none() && line.contains("-----BEGIN") && line.contains("PRIVATE KEY") {
+        if has_armour
+            && block.is_none()
+            && line.contains("-----BEGIN")
+            && line.contains("PRIVATE KEY")
+        {
             block = Some(start);
         }
         if let Some(block_start) = block
@@ -292,9 +297,11 @@ pub(super) fn key_blocks(text: &str) -> Vec<Range<usize>> {
             found.push(block_start..end);
             block = None;
         }
+        // Not many lines are long enough, and the armour is looked for in all of them.
+        let is_base64 = 60 <= line.len() && is_base64_line(line);
         run = match run {
-            Some((run_start, n)) if is_base64_line(line) => Some((run_start, n + 1)),
-            None if is_base64_line(line) => Some((start, 1)),
+            Some((run_start, n)) if is_base64 => Some((run_start, n + 1)),
+            None if is_base64 => Some((start, 1)),
             Some((run_start, n)) => {
                 // The last line of a key is shorter.
                 if 4 <= n {
