@@ -32,6 +32,41 @@ function M.lines()
   return lines
 end
 
+---@type string[]
+local messages = {}
+local n_begun, n_ended = 0, 0
+
+--- From now on keeps what is said to the person, and counts the work that begins and ends.
+function M.keep_messages()
+  local notify = vim.notify
+  vim.notify = function(text, ...)
+    messages[#messages + 1] = text
+    return notify(text, ...)
+  end
+  vim.api.nvim_create_autocmd('LspProgress', {
+    callback = function(event)
+      local kind = event.data.params.value.kind
+      n_begun = n_begun + (kind == 'begin' and 1 or 0)
+      n_ended = n_ended + (kind == 'end' and 1 or 0)
+    end,
+  })
+end
+
+---@return string[]
+function M.messages()
+  return messages
+end
+
+---@return integer
+function M.n_ended()
+  return n_ended
+end
+
+---@return boolean
+function M.is_working()
+  return n_ended < n_begun
+end
+
 ---@return string
 function M.statusline()
   return require('dacapo').statusline()

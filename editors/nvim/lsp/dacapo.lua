@@ -54,5 +54,8 @@ return {
     ['dacapo/status'] = function(_, params, context)
       require('dacapo.status').set(context.client_id, params)
     end,
+    ['window/showMessage'] = function(_, params)
+      require('dacapo.page').show_message(params)
+    end,
   },
 }

@@ -1,6 +1,7 @@
 --- `:Dacapo why`: the answer of `dacapo/explain` at the cursor, in a scratch window.
 
 local client_of = require('dacapo.client')
+local page = require('dacapo.page')
 
 local M = {}
 
@@ -29,7 +30,7 @@ end
 --- The page, in Markdown.
 ---@param explanation table As docs/lsp-extensions.md says.
 ---@return string[]
-function M.page(explanation)
+function M.lines(explanation)
   local lines = {}
   local suggestion, reason = present(explanation.suggestion), present(explanation.reason)
   if suggestion then
@@ -69,12 +70,7 @@ function M.open(client)
       vim.notify('dacapo: ' .. failure.message, vim.log.levels.ERROR)
       return
     end
-    local bufnr = vim.api.nvim_create_buf(false, true)
-    vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, M.page(explanation))
-    vim.bo[bufnr].bufhidden = 'wipe'
-    vim.bo[bufnr].modifiable = false
-    vim.bo[bufnr].filetype = 'markdown'
-    vim.api.nvim_open_win(bufnr, true, { split = 'right' })
+    page.open(M.lines(explanation))
   end, vim.api.nvim_get_current_buf())
 end
 

@@ -1,0 +1,54 @@
+"""A person at Helix who edits by instructions in comments, with a model that follows some.
+
+MODEL is a model with a chat template; `editor.py` says what else it needs.
+The model is small, so what it writes is not judged: that the edit comes, is saved, and is undone as one step is.
+"""
+
+import os
+
+from editor import choose, command, helix_in, picture, saved, saved_now, wait_until
+
+FUNCTION = """\
+def total(prices):
+    result = 0
+    for price in prices:
+        result += price
+    return result
+"""
+INSTRUCTION = "# dacapo: add a docstring"
+
+
+def edit(helix, file):
+    """Writes the instruction as a person does, and chooses the action."""
+    helix.wait_for("the file", lambda screen: "def total" in screen)
+    helix.press("g", "g", "O")
+    helix.type(INSTRUCTION)
+    asked = f"{INSTRUCTION}\n{FUNCTION}"
+    assert saved(helix, file, FUNCTION) == asked
+    choose(helix, "Edit")
+    found = wait_until("the edit", lambda: saved_now(helix, file), lambda text: text != asked)
+    assert "dacapo:" not in found and "def total" in found, found
+    picture(helix, "helix-edit")
+    print(f"ok   a comment is followed and taken away: {found!r}")
+    helix.press("u")
+    assert saved(helix, file, found) == asked
+    print("ok   it is undone as one step")
+
+
+def explain(helix, file):
+    """Asks for words, and sees that nothing else changes."""
+    before = saved_now(helix, file)
+    choose(helix, "Explain")
+    helix.wait_for("the words", lambda screen: "This" in screen or "code" in screen)
+    picture(helix, "helix-explain")
+    assert saved_now(helix, file) == before
+    print("ok   an explanation is shown")
+
+
+def main():
+    with helix_in({"prices.py": FUNCTION}, DACAPO_MODEL=os.environ["MODEL"]) as (helix, project):
+        edit(helix, project / "prices.py")
+        explain(helix, project / "prices.py")
+
+
+main()
