@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 pub(crate) fn neovim(dacapo: &Path) -> Result<()> {
     let neovim = python::neovim()?;
     for language in ["rust", "python"] {
-        neovim_spec(&neovim, dacapo, &["tests/nvim/spec.lua", language])?;
+        neovim_spec(&neovim, dacapo, &["tests/nvim/spec.lua", language], &[])?;
     }
     neovim_plugin(&neovim, dacapo)
 }
@@ -27,14 +27,14 @@ pub(crate) fn older_neovim(dacapo: &Path) -> Result<()> {
 }
 
 fn neovim_plugin(neovim: &Path, dacapo: &Path) -> Result<()> {
-    neovim_spec(neovim, dacapo, &["tests/nvim/ghost_spec.lua"])?;
-    neovim_spec(neovim, dacapo, &["tests/nvim/plugin_spec.lua"])
+    neovim_spec(neovim, dacapo, &["tests/nvim/ghost_spec.lua"], &[])?;
+    neovim_spec(neovim, dacapo, &["tests/nvim/plugin_spec.lua"], &[])
 }
 
-fn neovim_spec(neovim: &Path, dacapo: &Path, words: &[&str]) -> Result<()> {
+fn neovim_spec(neovim: &Path, dacapo: &Path, words: &[&str], more: &[(&str, &Path)]) -> Result<()> {
     let mut command = shell::program(neovim);
     command.args(["--headless", "--clean", "-l"]).args(words);
-    command.env("DACAPO", dacapo).env("NEOVIM", neovim);
+    command.env("DACAPO", dacapo).env("NEOVIM", neovim).envs(more.iter().copied());
     run(at_home(&mut command, "nvim"), LIMIT)
 }
 
@@ -47,11 +47,26 @@ pub(crate) fn neovim_screen(dacapo: &Path) -> Result<()> {
     run(&mut command, LIMIT)
 }
 
+/// Neovim 0.11 with a model for instructions: edit, fix, explain, cancel.
+pub(crate) fn neovim_instruct(dacapo: &Path) -> Result<()> {
+    let (neovim, model) = (python::neovim()?, python::smollm2()?);
+    neovim_spec(&neovim, dacapo, &["tests/nvim/instruct_spec.lua"], &[("MODEL", &model)])
+}
+
 /// Helix in a terminal: complete, accept, act, save.
 pub(crate) fn helix(dacapo: &Path) -> Result<()> {
+    helix_spec(dacapo, "tests/helix/spec.py", &[])
+}
+
+/// Helix with a model for instructions: edit by a comment, explain.
+pub(crate) fn helix_instruct(dacapo: &Path) -> Result<()> {
+    helix_spec(dacapo, "tests/helix/instruct.py", &[("MODEL", &python::smollm2()?)])
+}
+
+fn helix_spec(dacapo: &Path, spec: &str, more: &[(&str, &Path)]) -> Result<()> {
     system::program(&["tmux"], "tmux")?;
     let mut command = shell::program("python3");
-    command.args(["-B", "tests/helix/spec.py"]);
+    command.args(["-B", spec]).envs(more.iter().copied());
     command.env("DACAPO", dacapo).env("HELIX", debian::helix()?);
     run(&mut command, LIMIT)
 }

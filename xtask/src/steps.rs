@@ -45,9 +45,19 @@ pub(crate) const ALL: &[Step] = &[
         run: || editors::neovim_screen(&dacapo()?),
     },
     Step {
+        name: "nvim-instruct",
+        about: "a real Neovim edits by instruction with a small public model",
+        run: || editors::neovim_instruct(&dacapo()?),
+    },
+    Step {
         name: "helix",
         about: "a real Helix completes and saves",
         run: || editors::helix(&dacapo()?),
+    },
+    Step {
+        name: "helix-instruct",
+        about: "a real Helix edits by instruction with a small public model",
+        run: || editors::helix_instruct(&dacapo()?),
     },
     Step {
         name: "emacs",
