@@ -7,6 +7,7 @@ mod refusal;
 mod request;
 
 mod change;
+mod concealed;
 
 mod minimal;
 

@@ -7,9 +7,10 @@ use context::with_line_feeds;
 use syntax::{Item, Language, n_errors};
 use text::{Buffer, Edit};
 use tokenizer::{ChatTemplate, Message};
-use workspace::{Document, Snapshot};
+use workspace::{Document, Snapshot, mask};
 
 use crate::action::change::{ActionAnswer, Change, Concern, Effect, Target};
+use crate::action::concealed::Concealed;
 use crate::action::hole::{indent_of, indent_unit, without_margins};
 use crate::action::infill::Filled;
 use crate::action::instruction::{self, Instruction};
@@ -97,14 +98,17 @@ impl Instruct<'_> {
         let buffer = &document.buffer;
         let old = with_line_feeds(&buffer.slice(subject.range.clone())).into_owned();
         let indent = indent_of(buffer, subject.range.start);
-        let request = self.about(&document, &fit::dedented(&format!("{indent}{old}")), words);
+        let code = Concealed::new(&fit::dedented(&format!("{indent}{old}")));
+        let request = self.about(&document, &code.shown, words);
         let n_old = self.writer.tokenizer.encode(&old).len();
-        let written = match self.ask(CODE_ONLY, &request, true, 2 * n_old + MORE, &old) {
+        let written = match self.ask(CODE_ONLY, &request, true, 2 * n_old + MORE, &mask(&old)) {
             Ok(written) => written,
             Err(refusal) => return refusal.into(),
         };
         let outcome = Some(written.outcome);
-        let edits = self.code(&document, &subject, &indent, &written).and_then(|new| {
+        let new = self.code(&document, &subject, &indent, &written);
+        let new = new.and_then(|new| code.revealed(&new).ok_or(Refusal::Elided));
+        let edits = new.and_then(|new| {
             let start = subject.range.start.min(removed.start);
             let end = subject.range.end.max(removed.start);
             let before = buffer.slice(start..subject.range.start);
@@ -208,6 +212,8 @@ impl Instruct<'_> {
     fn about(&self, document: &Document, code: &str, words: &str) -> String {
         let path = document.path.as_deref().map(|path| self.snapshot.relative_path(path));
         let language = document.language.map(Language::name).unwrap_or_default();
+        // Whatever the code came from: a secret in it or in a message about it is nothing to be shown.
+        let (code, words) = (mask(code), mask(words));
         format!("File `{}`:\n\n```{language}\n{code}\n```\n\n{words}", path.unwrap_or_default())
     }
 

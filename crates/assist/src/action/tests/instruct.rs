@@ -143,3 +143,20 @@ fn a_model_without_a_template_says_so() {
         assert_eq!(shown(&answer), "(no-instructions)");
     }
 }
+
+#[test]
+fn secrets_are_masked_in_the_prompt_and_stay_in_the_code() {
+    let token = "ghp_0123456789abcdefghijABCDEFGHIJ456789";
+    let stars = "*".repeat(token.len());
+    let marked = format!("fn f() {{\n    $0g(\"{token}\");\n}}\n");
+    let problem = format!("no function takes \"{token}\"");
+    let ask = Ask { problem: Some(&problem), ..NOTHING };
+    let written = format!("fn f() {{\n    h(\"{stars}\");\n}}\n```");
+    let (answer, prompt) = act(Rust, &marked, Action::Fix, &ask, &written);
+    assert_eq!(shown(&answer), format!("fn f() {{\n    h(\"{token}\");\n}}\n"));
+    assert!(!prompt.contains("ghp_") && prompt.contains(&stars), "{prompt}");
+    for action in [Action::Explain, Action::Tests] {
+        let (_, prompt) = act(Rust, &marked, action, &NOTHING, "x");
+        assert!(!prompt.contains("ghp_") && prompt.contains(&stars), "{prompt}");
+    }
+}
