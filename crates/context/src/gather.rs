@@ -66,7 +66,7 @@ pub(crate) fn gather(snapshot: &Snapshot, caret: &Caret<'_>, sources: Sources) -
     let repository = snapshot.repository(Some(&caret.document.id));
     let focus = Focus::new(caret);
     let rank = FileRank::new(&repository, caret, &focus);
-    let mut texts = Texts::default();
+    let mut texts = Texts::new(snapshot);
     let scores = OnceCell::new();
     let scores = || scores.get_or_init(|| repository.scores(&focus.query));
     let mut ranked = Vec::new();

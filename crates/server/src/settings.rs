@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde_json::Value;
+use workspace::Exclusion;
 
 use crate::Options;
 use crate::config::{
@@ -98,12 +99,15 @@ impl Settings {
 
     /// Settings for the file at `path`: those of the innermost folder around it.
     pub(crate) fn at(&self, path: Option<&Path>) -> &Arc<Scope> {
-        let around = self
-            .folders
-            .iter()
-            .filter(|(folder, _)| path.is_some_and(|path| path.starts_with(folder)))
-            .max_by_key(|(folder, _)| folder.as_os_str().len());
-        around.map_or(&self.elsewhere, |(_, scope)| scope)
+        innermost(&self.folders, path).unwrap_or(&self.elsewhere)
+    }
+
+    /// What `context.exclude` says of each file, as the settings now stand.
+    pub(crate) fn exclusion(&self) -> Exclusion {
+        let (folders, elsewhere) = (self.folders.clone(), Arc::clone(&self.elsewhere));
+        Exclusion::new(move |path| {
+            innermost(&folders, Some(path)).unwrap_or(&elsewhere).excludes(path)
+        })
     }
 
     /// Settings of the session as a whole: those of its first folder.
@@ -111,6 +115,17 @@ impl Settings {
         let scope = self.folders.first().map_or(&self.elsewhere, |(_, scope)| scope);
         &scope.config
     }
+}
+
+fn innermost<'a>(
+    folders: &'a [(PathBuf, Arc<Scope>)],
+    path: Option<&Path>,
+) -> Option<&'a Arc<Scope>> {
+    let around = folders
+        .iter()
+        .filter(|(folder, _)| path.is_some_and(|path| path.starts_with(folder)))
+        .max_by_key(|(folder, _)| folder.as_os_str().len());
+    around.map(|(_, scope)| scope)
 }
 
 impl Scope {

@@ -18,6 +18,8 @@ mod log;
 
 mod difference;
 
+mod exclusion;
+
 mod snapshot;
 
 mod repository;
@@ -28,6 +30,7 @@ mod open;
 mod tests;
 
 pub use document::{Document, DocumentId};
+pub use exclusion::Exclusion;
 pub use index::files::{MAX_FILE_BYTES, holds_secrets};
 pub use index::scan::{MAX_FILES, Progress, Scan};
 pub use index::{Index, IndexSize};

@@ -9,7 +9,7 @@ use text::{Buffer, Edit, Encoding, Position};
 
 use crate::difference::difference;
 use crate::log::EditLog;
-use crate::{Document, DocumentId, Index, Snapshot};
+use crate::{Document, DocumentId, Exclusion, Index, Snapshot};
 
 /// A change as it arrives from outside, in the order it is to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct Workspace {
     documents: BTreeMap<DocumentId, Arc<Document>>,
     log: EditLog,
     indexes: Arc<[Index]>,
+    excluded: Exclusion,
 }
 
 impl Workspace {
@@ -118,6 +119,11 @@ impl Workspace {
         self.indexes = self.indexes.iter().filter(|index| index.root() != root).cloned().collect();
     }
 
+    /// Keeps other files from the model from here on.
+    pub fn set_excluded(&mut self, excluded: Exclusion) {
+        self.excluded = excluded;
+    }
+
     pub fn document(&self, id: &DocumentId) -> Option<&Arc<Document>> {
         self.documents.get(id)
     }
@@ -128,6 +134,7 @@ impl Workspace {
             documents: self.documents.clone(),
             edits: self.log.edits(),
             indexes: Arc::clone(&self.indexes),
+            excluded: self.excluded.clone(),
         }
     }
 }

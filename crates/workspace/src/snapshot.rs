@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Document, DocumentId, Index, LoggedEdit};
+use crate::{Document, DocumentId, Exclusion, Index, LoggedEdit, holds_secrets};
 
 /// An immutable view of a [`crate::Workspace`]; O(1) to take per document.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,7 @@ pub struct Snapshot {
     pub(crate) documents: BTreeMap<DocumentId, Arc<Document>>,
     pub(crate) edits: Arc<[LoggedEdit]>,
     pub(crate) indexes: Arc<[Index]>,
+    pub(crate) excluded: Exclusion,
 }
 
 impl Snapshot {
@@ -36,6 +37,11 @@ impl Snapshot {
     /// Recent edits, oldest first: at most 64, none longer than 4 KB, typing on one line joined into one.
     pub fn edits(&self) -> &[LoggedEdit] {
         &self.edits
+    }
+
+    /// The text of this file belongs into no prompt: the user excludes it, or it is of a kind that usually holds keys or passwords.
+    pub fn withholds(&self, path: &Path) -> bool {
+        holds_secrets(path) || self.excluded.covers(path)
     }
 
     /// Name of the innermost root that holds `path`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use workspace::{Document, Snapshot, holds_secrets, mask};
+use workspace::{Document, Snapshot, mask};
 
 use crate::gather::Caret;
 use crate::gather::excerpt::excerpt;
@@ -31,7 +31,10 @@ pub(crate) fn find(snapshot: &Snapshot, caret: &Caret<'_>) -> Vec<Snippet> {
         let is_own = document.id == caret.document.id;
         let line = line_now(edit, edits.get(idx + 1..).unwrap_or_default());
         let Some(path) = &document.path else { continue };
-        if holds_secrets(path) || document.is_large() || (is_own && caret.window.contains(&line)) {
+        if snapshot.withholds(path)
+            || document.is_large()
+            || (is_own && caret.window.contains(&line))
+        {
             continue;
         }
         let path = snapshot.relative_path(path);

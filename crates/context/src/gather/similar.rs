@@ -34,6 +34,7 @@ pub(crate) fn find<'r>(
             .then_with(|| one.file().cmp(&other.file()))
             .then_with(|| one.range().start.cmp(&other.range().start))
     });
+    found.retain(|(chunk, _)| !texts.withholds(chunk.file()));
     found.truncate(MAX_FOUND);
     found
         .into_iter()

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use test_support::fixture::Fixture;
 use text::{Encoding, Position};
-use workspace::{Change, DocumentId, Index, Language, MemorySystem, Scan, Snapshot, Workspace};
+use workspace::{
+    Change, DocumentId, Exclusion, Index, Language, MemorySystem, Scan, Snapshot, Workspace,
+};
 
 use super::*;
 use crate::piece::Piece;
@@ -263,4 +265,24 @@ fn the_choice_is_the_same_for_every_word_that_is_typed() {
     {
         assert_eq!(sources(typed), first);
     }
+}
+
+#[test]
+fn an_excluded_file_is_in_no_prompt_of_others() {
+    let mut repository = Repository::new(RUST);
+    let shows = |repository: &Repository| {
+        let found = repository.snippets(Sources::ALL);
+        found.iter().any(|piece| piece.source == "src/store.rs")
+    };
+    assert!(shows(&repository));
+    let store = "pub struct Store;\n\nimpl Store {\n    pub fn push(&mut self) {}\n}\n";
+    let is_store = |path: &std::path::Path| path.ends_with("store.rs");
+    repository.workspace.set_excluded(Exclusion::new(is_store));
+    assert!(!shows(&repository), "indexed");
+    repository.open("/repo/src/store.rs", store);
+    assert!(!shows(&repository), "open");
+    repository.edit("/repo/src/store.rs", "push", "push_all");
+    assert!(!shows(&repository), "edited");
+    repository.workspace.set_excluded(Exclusion::default());
+    assert!(shows(&repository));
 }

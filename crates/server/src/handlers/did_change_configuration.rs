@@ -37,6 +37,7 @@ pub(crate) fn apply(session: &mut Session) {
         session
             .notify("window/showMessage", ShowMessageParams { typ: MessageType::WARNING, message });
     }
+    session.workspace.set_excluded(session.settings.exclusion());
     folders::follow(session);
     session.choose_model();
     if session.settings.session().model.preload {
