@@ -1,11 +1,16 @@
 """Writes a checkpoint of random weights in the shape of LoopCoder-V2: 7,615,749,680 parameters, 15.2 GB in bfloat16.
 
-`python full_size.py DIRECTORY [--layers N]` writes three shards, an index and config.json. The text that such weights
-give is noise; what is real is the layout, the size and therefore the time and memory that everything takes.
+    python full_size.py DIRECTORY [--layers N]
+    python full_size.py DIRECTORY --table --dacapo PATH [--contexts 1024,8192] [--tokens 8]
+
+The first form writes three shards, an index and config.json. The text that such weights give is noise; what is real is
+the layout, the size and therefore the time and memory that everything takes. The second form writes them if they are
+not there, rounds them to 4 bits beside DIRECTORY, and prints the table of docs/performance.md.
 """
 
 import argparse
 import json
+import shutil
 import struct
 from pathlib import Path
 
@@ -106,26 +111,45 @@ def write_shard(path: Path, shapes: dict[str, tuple[int, ...]], pool: np.ndarray
             write_tensor(file, shape, pool, rng)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--layers", type=int, default=14, help="fewer for a quick try")
-    args = parser.parse_args()
-    args.directory.mkdir(parents=True, exist_ok=True)
+def write_checkpoint(directory: Path, n_layers: int) -> None:
+    """All files of the checkpoint."""
+    directory.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     pool = to_bfloat16(rng.standard_normal(POOL, dtype=np.float32) * STD)
-    shapes = layout(args.layers)
+    shapes = layout(n_layers)
     names, weight_map = list(shapes), {}
     for shard in range(N_SHARDS):
         file_name = f"model-{shard + 1:05}-of-{N_SHARDS:05}.safetensors"
         part = names[shard * len(names) // N_SHARDS : (shard + 1) * len(names) // N_SHARDS]
-        write_shard(args.directory / file_name, {name: shapes[name] for name in part}, pool, rng)
+        write_shard(directory / file_name, {name: shapes[name] for name in part}, pool, rng)
         weight_map |= dict.fromkeys(part, file_name)
     total = 2 * sum(int(np.prod(shape)) for shape in shapes.values())
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (args.directory / "model.safetensors.index.json").write_text(json.dumps(index))
-    (args.directory / "config.json").write_text(json.dumps(config(args.layers), indent=1))
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    # Written last: what is there says that all is there.
+    (directory / "config.json").write_text(json.dumps(config(n_layers), indent=1))
     print(f"{len(shapes)} tensors, {total // 2:,} parameters, {total:,} bytes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--layers", type=int, default=14, help="fewer for a quick try")
+    parser.add_argument("--table", action="store_true", help="round the checkpoint, run it, and print what was seen")
+    parser.add_argument("--dacapo", help="a release build, for --table")
+    parser.add_argument("--contexts", default="1024,8192", help="lengths of prompts, comma-separated")
+    parser.add_argument("--tokens", type=int, default=8, help="decoded after each prompt")
+    args = parser.parse_args()
+    if not (args.directory / "config.json").is_file():
+        write_checkpoint(args.directory, args.layers)
+    # Any tokenizer will do for random text; the rounded copy takes it along.
+    tokenizer = Path(__file__).parents[2] / "models" / "default" / "tokenizer.json"
+    shutil.copy(tokenizer, args.directory / "tokenizer.json")
+    if args.table:
+        from full_size_table import measure
+
+        contexts = [int(length) for length in args.contexts.split(",")]
+        measure(args.dacapo, args.directory, contexts, args.tokens)
 
 
 if __name__ == "__main__":

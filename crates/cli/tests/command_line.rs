@@ -203,7 +203,72 @@ fn verify_lists_every_defect_and_fails() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         self::text(&output.stdout),
-        "lm_head.weight: missing; expected shape [272, 32]\n26 tensors, 1 defects\n"
+        "lm_head.weight: missing; the configuration asks for shape [272, 32]\n26 tensors, 1 defects\n"
+    );
+}
+
+/// What `model verify` says of a copy whose file of weights was changed.
+#[track_caller]
+fn check_damage(change: impl FnOnce(&Path, &mut Vec<u8>), expected: &[&str]) {
+    let model = model();
+    let path = model.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(model.path(), &mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let output = dacapo(&["model", "verify", self::path(&model)]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = [text(&output.stdout), text(&output.stderr)].concat();
+    for expected in expected {
+        assert!(said.contains(expected), "{said:?} does not contain {expected:?}");
+    }
+}
+
+/// Puts one text of the header in the place of another of its length, after the name of a tensor.
+#[track_caller]
+fn replace(bytes: &mut [u8], tensor: &str, from: &str, to: &str) {
+    let find = |bytes: &[u8], text: &str| {
+        bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
+    };
+    let start = find(bytes, tensor);
+    let place = start + find(&bytes[start..], from);
+    bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+}
+
+#[test]
+fn each_kind_of_damage_is_told_with_the_tensor_and_its_shapes() {
+    let up = "model.layers.1.mlp.up_proj.weight";
+    check_damage(
+        |_, bytes| bytes.truncate(bytes.len() - 1),
+        &["model.safetensors is not a whole safetensors file", "of shape [", "is not whole"],
+    );
+    check_damage(
+        |_, bytes| replace(bytes, up, "[64,32]", "[32,64]"),
+        &["1.mlp.up_proj.weight: shape [32, 64]; the configuration asks for [64, 32]"],
+    );
+    check_damage(
+        |_, bytes| replace(bytes, up, "F32", "I32"),
+        &["1.mlp.up_proj.weight: stored as I32, shape [64, 32]; weights are read as"],
+    );
+    check_damage(
+        |_, bytes| replace(bytes, "layers.0.self_attn.plt_gate.bias", "bias", "bits"),
+        &[
+            "0.self_attn.plt_gate.bias: missing; the configuration asks for shape [4]",
+            "0.self_attn.plt_gate.bits: not asked for by the configuration, and not used",
+        ],
+    );
+    check_damage(
+        |_, bytes| {
+            let end = bytes.len() - 4;
+            bytes[end..].copy_from_slice(&f32::NAN.to_le_bytes());
+        },
+        &["1 of ", "values are NaN or infinite, shape ["],
+    );
+    check_damage(
+        |directory, _| {
+            let index = r#"{"weight_map":{"model.norm.weight":"part-2.safetensors"}}"#;
+            std::fs::write(directory.join("model.safetensors.index.json"), index).unwrap();
+        },
+        &["part-2.safetensors is missing: 1 of the index's 1 tensors are in it, model.norm.weight"],
     );
 }
 

@@ -26,6 +26,11 @@ pub enum Error {
         "{} holds neither model.safetensors nor model.safetensors.index.json", directory.display()
     )]
     NoWeights { directory: PathBuf },
+    #[error(
+        "{} is missing: {n_tensors} of the index's {n_all} tensors are in it, {first} among them; download or copy it again",
+        path.display()
+    )]
+    MissingShard { path: PathBuf, n_tensors: usize, n_all: usize, first: String },
     #[error("tensor {name} is missing; expected shape {expected:?}")]
     MissingTensor { name: String, expected: Vec<usize> },
     #[error("tensor {name} has shape {found:?}; expected {expected:?}")]

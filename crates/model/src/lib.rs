@@ -32,6 +32,8 @@ mod linear;
 #[doc(hidden)]
 pub mod bench;
 
+mod broken_shard;
+
 mod weights;
 
 mod gguf;

@@ -19,9 +19,11 @@ pub enum Defect {
     },
     StoredType {
         found: String,
+        shape: Vec<usize>,
     },
     NotFinite {
         n_values: usize,
+        shape: Vec<usize>,
     },
     /// A quantised matrix and its scales do not fit together.
     Unreadable {
@@ -32,13 +34,24 @@ pub enum Defect {
 impl std::fmt::Display for Defect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Missing { expected } => write!(f, "missing; expected shape {expected:?}"),
-            Self::Shape { found, expected } => write!(f, "shape {found:?}; expected {expected:?}"),
-            Self::StoredType { found } => {
-                write!(f, "stored as {found}; supported are F64, F32, F16 and BF16")
+            Self::Missing { expected } => {
+                write!(f, "missing; the configuration asks for shape {expected:?}")
             }
+            Self::Shape { found, expected } => {
+                write!(f, "shape {found:?}; the configuration asks for {expected:?}")?;
+                let is_turned = found.iter().rev().eq(expected);
+                if is_turned { f.write_str(", which is this one turned round") } else { Ok(()) }
+            }
+            Self::StoredType { found, shape } => write!(
+                f,
+                "stored as {found}, shape {shape:?}; weights are read as F64, F32, F16 or BF16"
+            ),
             Self::Unreadable { reason } => f.write_str(reason),
-            Self::NotFinite { n_values } => write!(f, "{n_values} values are NaN or infinite"),
+            Self::NotFinite { n_values, shape } => write!(
+                f,
+                "{n_values} of {} values are NaN or infinite, shape {shape:?}; the file is damaged or was converted wrongly",
+                shape.iter().product::<usize>()
+            ),
         }
     }
 }
@@ -75,16 +88,16 @@ pub fn verify(config: &Config, weights: &Weights) -> Verification {
             let defect = match (matrix, n_values) {
                 (Err(error), _) => Defect::Unreadable { reason: error.to_string() },
                 (Ok(_), None | Some(0)) => continue,
-                (Ok(_), Some(n_values)) => Defect::NotFinite { n_values },
+                (Ok(_), Some(n_values)) => Defect::NotFinite { n_values, shape },
             };
             verification.defects.push((tensor.name, defect));
             continue;
         }
         let defect = match (shape == tensor.shape, weights.n_not_finite(&tensor.name)) {
             (false, _) => Defect::Shape { found: tensor.shape, expected: shape },
-            (true, None) => Defect::StoredType { found: tensor.dtype },
+            (true, None) => Defect::StoredType { found: tensor.dtype, shape },
             (true, Some(0)) => continue,
-            (true, Some(n_values)) => Defect::NotFinite { n_values },
+            (true, Some(n_values)) => Defect::NotFinite { n_values, shape },
         };
         verification.defects.push((tensor.name, defect));
     }
@@ -207,10 +220,10 @@ mod tests {
                 tensors.get_mut("lm_head.weight").unwrap().0 = Dtype::U32;
             },
             &[
-                "lm_head.weight: stored as U32; supported are F64, F32, F16 and BF16",
-                "model.layers.0.mlp.up_proj.weight: shape [32, 40]; expected [40, 32]",
-                "model.layers.1.self_attn.plt_gate.bias: missing; expected shape [4]",
-                "model.norm.weight: 1 values are NaN or infinite",
+                "lm_head.weight: stored as U32, shape [48, 32]; weights are read as F64, F32, F16 or BF16",
+                "model.layers.0.mlp.up_proj.weight: shape [32, 40]; the configuration asks for [40, 32], which is this one turned round",
+                "model.layers.1.self_attn.plt_gate.bias: missing; the configuration asks for shape [4]",
+                "model.norm.weight: 1 of 32 values are NaN or infinite, shape [32]; the file is damaged or was converted wrongly",
                 "model.extra: unexpected",
             ],
         );
@@ -231,7 +244,9 @@ mod tests {
                     bias.0 = dtype;
                     bias.2 = [vec![0; 3 * value.len()], value].concat();
                 },
-                &["model.layers.1.self_attn.plt_gate.bias: 1 values are NaN or infinite"],
+                &[
+                    "model.layers.1.self_attn.plt_gate.bias: 1 of 4 values are NaN or infinite, shape [4]; the file is damaged or was converted wrongly",
+                ],
             );
         }
     }

@@ -1,15 +1,15 @@
 //! Tensors of a checkpoint by name: one safetensors file or several with an index, mapped or borrowed, or a GGUF file.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::Deserialize;
 
 use crate::Error;
+use crate::broken_shard::explain;
 use crate::bytes::Bytes;
 use crate::config::Config;
 use crate::layout::Layout;
@@ -113,6 +113,16 @@ impl Weights {
                 return Err(config_error(format!("{name:?} is not a file name")));
             }
             let path: PathBuf = directory.join(name);
+            if !path.exists() {
+                let tensors = index.weight_map.iter().filter(|(_, shard)| *shard == name);
+                let tensors: Vec<String> = tensors.map(|(tensor, _)| tensor.clone()).collect();
+                return Err(Error::MissingShard {
+                    path,
+                    n_tensors: tensors.len(),
+                    n_all: index.weight_map.len(),
+                    first: tensors.into_iter().next().unwrap_or_default(),
+                });
+            }
             add_shard(&mut entries, Bytes::map(&path)?, &path.display().to_string())?;
         }
         Ok(Self { entries, packed: BTreeMap::new() })
@@ -347,7 +357,8 @@ fn add_shard(
     origin: &str,
 ) -> Result<(), Error> {
     let (header_len, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(|error| {
-        Error::Safetensors { origin: origin.to_owned(), reason: explain(&error).into_owned() }
+        let reason = explain(bytes.as_slice(), &error);
+        Error::Safetensors { origin: origin.to_owned(), reason }
     })?;
     let shard = Arc::new(bytes);
     for (name, info) in metadata.tensors() {
@@ -358,18 +369,6 @@ fn add_shard(
         entries.insert(name, Entry { shard: Arc::clone(&shard), data_start, info: info.clone() });
     }
     Ok(())
-}
-
-fn explain(error: &SafeTensorError) -> Cow<'static, str> {
-    match error {
-        SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
-            "it ends within its header".into()
-        }
-        SafeTensorError::MetadataIncompleteBuffer => {
-            "it is truncated or has bytes that no tensor covers; download or copy it again".into()
-        }
-        other => other.to_string().into(),
-    }
 }
 
 #[cfg(test)]
@@ -415,6 +414,15 @@ mod tests {
             std::fs::write(&path, &whole[..len]).unwrap();
             check_error(directory.path(), "model.safetensors is not a whole safetensors file");
         }
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        check_error(
+            directory.path(),
+            "tensor lm_head.weight of shape [48, 32] is not whole; download",
+        );
+        std::fs::write(&path, &whole[..whole.len() - 4 * 48 * 32 - 1]).unwrap();
+        check_error(directory.path(), "is not whole, and 1 more after it");
+        std::fs::write(&path, [&whole[..], &[0]].concat()).unwrap();
+        check_error(directory.path(), "1 bytes at its end belong to no tensor");
     }
 
     #[test]
@@ -426,7 +434,8 @@ mod tests {
             .find(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
             .unwrap();
         std::fs::remove_file(&shard).unwrap();
-        check_error(directory.path(), &format!("cannot read {}", shard.display()));
+        check_error(directory.path(), &format!("{} is missing", shard.display()));
+        check_error(directory.path(), "tensors are in it, model.");
     }
 
     #[test]

@@ -78,10 +78,14 @@ fn a_restarted_loop_begins_where_it_is_told_to() {
 
 #[track_caller]
 fn check_bytes(later_loops: LaterLoops, format: CacheFormat, n: usize, expected: usize) {
-    let shape = shape(later_loops, format);
+    check_bytes_of(shape(later_loops, format), n, expected);
+}
+
+#[track_caller]
+fn check_bytes_of(shape: CacheShape, n: usize, expected: usize) {
     let mut cache = Cache::new(shape);
     cache.reserve(n).unwrap();
-    for loop_idx in 1..3 {
+    for loop_idx in 1..shape.n_loops {
         for start in (0..n).step_by(5) {
             cache.make_room(loop_idx, &(start..n.min(start + 5)));
         }
@@ -102,6 +106,26 @@ fn what_is_allocated_is_what_arithmetic_says() {
         2048 * (64 * 2 + 64 * 4) + 2 * 12 * 64 * 2,
     );
     check_bytes(LaterLoops::Ring, CacheFormat::Int8, 2048, 2048 * (96 + 64 * 4) + 2 * 12 * 96);
+}
+
+#[test]
+fn the_released_shape_takes_what_is_promised() {
+    let released = CacheShape {
+        n_loops: 2,
+        n_layers: 14,
+        n_kv_heads: 8,
+        head_dim: 128,
+        hidden_size: 5120,
+        window: 64,
+        max_positions: 131_072,
+        chunk: 128,
+        slack: 64,
+        ..shape(CacheOptions::default().later_loops, CacheFormat::F16)
+    };
+    // Keys and values of both loops, and the state that is handed on.
+    check_bytes_of(released, 256, 256 * (2 * 57_344 + 20_480));
+    // The second loop keeps the 4,681 positions that fit into 256 MiB.
+    assert_eq!(released.n_bytes(131_072), 131_072 * (57_344 + 20_480) + 4_681 * 57_344);
 }
 
 #[test]
