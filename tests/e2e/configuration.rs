@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use test_support::client::Builder;
 use test_support::fixture::Units;
+use test_support::scripted::ScriptedModel;
 
-use crate::harness::{Document, LONG, Session, builder, document};
+use crate::harness::{Document, LONG, Session, builder, document, with_settings};
 
 async fn start(builder: Builder, document: &Document) -> Session {
     Session::start_with(builder.file(&document.uri, "rust", &document.text), LONG).await
@@ -104,4 +105,43 @@ async fn a_workspace_file_narrows_until_it_is_trusted() {
         assert_eq!(switched_off(&mut session, &document).await, "disabled");
         session.finish().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_likely_enough_to_be_shown_is_a_setting() {
+    let document = document();
+    let model = ScriptedModel::new("compute(first);\n");
+    for (least, expected) in [(0.0, Value::Null), (1.0, json!("unlikely"))] {
+        let options = with_settings(json!({"completion": {"minConfidence": least}}));
+        let builder = builder().file(&document.uri, "rust", &document.text);
+        let mut session = Session::start_scripted_with(builder, &model, options).await;
+        drop(session.hold_engine());
+        let explained = session.explain(&document.uri, document.caret(Units::Utf16)).await;
+        assert_eq!(explained["reason"]["code"], expected, "{explained}");
+        session.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn limits_are_those_of_the_folder_of_a_document() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    std::fs::write(folders[1].path().join(".dacapo.toml"), "completion.maxTokens = 1\n").unwrap();
+    let documents = folders.each_ref().map(|folder| {
+        let uri = format!("file://{}/a.rs", folder.path().display());
+        Document { uri, ..document() }
+    });
+    let mut builder = builder();
+    for (folder, document) in folders.iter().zip(&documents) {
+        builder = builder.folder(folder.path()).file(&document.uri, "rust", &document.text);
+    }
+    let model = ScriptedModel::new("compute(first);\n");
+    let mut session = Session::start_scripted(builder, &model).await;
+    drop(session.hold_engine());
+    let mut written = Vec::new();
+    for document in &documents {
+        let explained = session.explain(&document.uri, document.caret(Units::Utf16)).await;
+        written.push(explained["raw"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(written, ["compute(first);\n", "com"]);
+    session.finish().await;
 }

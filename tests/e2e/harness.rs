@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assist::Assistant;
 use engine::{Generation, Handle, Request, Sampling};
 use model::{LoadOptions, Plt};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::{Ended, Host, Options};
 use test_support::checkpoint::{END_OF_TEXT, TinyModel};
 use test_support::client::{Builder, Client};
@@ -50,7 +50,7 @@ impl Session {
     pub(crate) async fn start_with(builder: Builder, model: TinyModel) -> Self {
         let assistant = assistant(model);
         let engine = assistant.engine().clone();
-        let (input, output, server) = spawn(assistant, Options::default());
+        let (input, output, server) = spawn(assistant, options());
         let session = Self { client: builder.start(input, output).await, server, engine };
         // Until the weights are there, automatic requests are answered with that as the reason.
         drop(session.hold_engine());
@@ -59,9 +59,17 @@ impl Session {
 
     /// A session whose model says one thing whatever it is asked.
     pub(crate) async fn start_scripted(builder: Builder, model: &ScriptedModel) -> Self {
+        Self::start_scripted_with(builder, model, options()).await
+    }
+
+    pub(crate) async fn start_scripted_with(
+        builder: Builder,
+        model: &ScriptedModel,
+        options: Options,
+    ) -> Self {
         let assistant = scripted(model);
         let engine = assistant.engine().clone();
-        let (input, output, server) = spawn(assistant, Options::default());
+        let (input, output, server) = spawn(assistant, options);
         Self { client: builder.start(input, output).await, server, engine }
     }
 
@@ -69,7 +77,7 @@ impl Session {
     pub(crate) fn silent() -> Self {
         let assistant = assistant(TinyModel::SMALL);
         let engine = assistant.engine().clone();
-        let (input, output, server) = spawn(assistant, Options::default());
+        let (input, output, server) = spawn(assistant, options());
         Self { client: Client::connect(input, output), server, engine }
     }
 
@@ -98,7 +106,7 @@ impl Session {
         let engine = assistant.engine().clone();
         let host = Arc::new(Host::new(assistant));
         let start = async || {
-            let (input, output, server) = spawn_on(Arc::clone(&host), Options::default());
+            let (input, output, server) = spawn_on(Arc::clone(&host), options());
             Self { client: builder().start(input, output).await, server, engine: engine.clone() }
         };
         let pair = (start().await, start().await);
@@ -134,6 +142,15 @@ impl Session {
         generation.next_token().expect("the held engine works");
         generation
     }
+}
+
+/// Settings as given on the command line: what a random model writes is shown however unlikely it is.
+pub(crate) fn options() -> Options {
+    with_settings(json!({"completion": {"minConfidence": 0}}))
+}
+
+pub(crate) fn with_settings(settings: Value) -> Options {
+    Options { command_line: settings, ..Options::default() }
 }
 
 /// A context that no held engine comes to the end of.

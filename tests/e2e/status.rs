@@ -5,17 +5,19 @@ use server::Options;
 use test_support::checkpoint::TinyModel;
 use test_support::fixture::Units;
 
-use crate::harness::{assistant, broken_assistant, builder, document, spawn};
+use crate::harness::{
+    assistant, broken_assistant, builder, document, options, spawn, with_settings,
+};
 
 fn preloading() -> Options {
-    Options { command_line: json!({"model": {"preload": true}}), ..Options::default() }
+    with_settings(json!({"model": {"preload": true}}))
 }
 
 #[tokio::test]
 async fn a_client_that_asks_is_told() {
     let document = document();
     let builder = builder().initialization_options(json!({"status": true, "unheardOf": [1]}));
-    let (input, output, server) = spawn(assistant(TinyModel::SMALL), Options::default());
+    let (input, output, server) = spawn(assistant(TinyModel::SMALL), options());
     let mut client = builder.file(&document.uri, "rust", &document.text).start(input, output).await;
     let complaint = client.notification("window/showMessage").await;
     assert!(complaint["message"].as_str().unwrap().contains("unheardOf"), "{complaint}");

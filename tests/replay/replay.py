@@ -4,7 +4,8 @@
     python tests/replay/replay.py --dacapo target/release/dacapo --clients 10 --seconds 120
 
 Like an editor without a wait of its own it asks at every keystroke, and cancels what it asked before. Every request must
-have exactly one answer. All clients share one daemon, in folders of its own; its memory is looked at on the way.
+have exactly one answer. All clients share one daemon, in folders of its own; its memory is looked at on the way, and what
+the daemon says of its own times is printed at the end. The time of a cancelled request is that from the cancellation on.
 """
 
 import argparse
@@ -24,12 +25,13 @@ HEADER = "import math\n\n\ndef distance(a, b):\n    return math.hypot(a[0] - b[0
 class Client:
     """One editor: sends what is typed, asks, cancels, and counts answers."""
 
-    def __init__(self, dacapo, environment, number):
+    def __init__(self, dacapo, environment, number, settings):
         self.dacapo, self.environment = dacapo, environment
+        self.settings = settings
         self.uri = f"file:///replay/{number}.py"
         self.next_id = 1
         self.asked = {}
-        self.cancelled = set()
+        self.cancelled_at = {}
         self.times = {"suggestion": [], "nothing": [], "cancelled": []}
         self.text, self.version = HEADER, 1
 
@@ -38,7 +40,8 @@ class Client:
             self.dacapo, "lsp", env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.reading = asyncio.create_task(self.read())
-        self.request("initialize", {"processId": os.getpid(), "capabilities": {}})
+        options = {"initializationOptions": self.settings}
+        self.request("initialize", {"processId": os.getpid(), "capabilities": {}, **options})
         await self.answered()
         self.notify("initialized", {})
         document = {"uri": self.uri, "languageId": "python", "version": 1, "text": self.text}
@@ -91,10 +94,11 @@ class Client:
             if "method" in message:
                 continue
             number = message["id"]
-            took = time.perf_counter() - self.asked.pop(number)  # A second answer fails here.
+            now = time.perf_counter()
+            took = now - self.asked.pop(number)  # A second answer fails here.
             items = (message.get("result") or {}).get("items")
-            if number in self.cancelled:
-                kind = "cancelled"
+            if number in self.cancelled_at:
+                kind, took = "cancelled", now - self.cancelled_at.pop(number)
             else:
                 kind = "suggestion" if items else "nothing"
             self.times[kind].append(took * 1e3)
@@ -114,7 +118,7 @@ class Client:
                     break
                 self.type(stroke)
                 if last in self.asked:
-                    self.cancelled.add(last)
+                    self.cancelled_at[last] = time.perf_counter()
                     self.notify("$/cancelRequest", {"id": last})
                 last = self.ask()
                 await self.process.stdin.drain()
@@ -152,15 +156,15 @@ async def status(dacapo, environment):
     return json.loads(output)
 
 
-async def watch(dacapo, environment):
-    """Prints the daemon's memory every ten seconds."""
+async def watch(dacapo, environment, interval=10):
+    """Prints the daemon's memory again and again."""
     began = time.monotonic()
     while True:
         report = await status(dacapo, environment)
         memory = (report.get("memoryBytes") or 0) / 1e6
         sessions = len(report.get("sessions", []))
         print(f"{time.monotonic() - began:6.0f} s   {memory:7.1f} MB   {sessions} sessions   {report.get('requests')} requests")
-        await asyncio.sleep(10)
+        await asyncio.sleep(interval)
 
 
 async def main():
@@ -169,22 +173,36 @@ async def main():
     arguments.add_argument("--session", type=Path, default=HERE / "session.jsonl")
     arguments.add_argument("--clients", type=int, default=1)
     arguments.add_argument("--seconds", type=float, help="go on for so long instead of once")
+    arguments.add_argument("--max-delay", type=int, metavar="MS", help="the setting completion.maxDelayMs")
+    arguments.add_argument("--most-memory", type=float, metavar="MB", help="fail if the daemon ends up with more")
     arguments = arguments.parse_args()
+    settings = {}
+    if arguments.max_delay is not None:
+        settings = {"completion": {"maxDelayMs": arguments.max_delay}}
     strokes = [json.loads(line) for line in arguments.session.read_text("utf-8").splitlines()]
     dacapo = str(Path(arguments.dacapo).resolve())
     with tempfile.TemporaryDirectory() as home:
         environment = {"HOME": home, "XDG_RUNTIME_DIR": home}
-        clients = [Client(dacapo, environment, number) for number in range(arguments.clients)]
+        clients = [Client(dacapo, environment, number, settings) for number in range(arguments.clients)]
         await asyncio.gather(*(client.start() for client in clients))
         watching = asyncio.create_task(watch(dacapo, environment))
         until = time.monotonic() + arguments.seconds if arguments.seconds else float("inf")
         await asyncio.gather(*(client.play(strokes, until) for client in clients))
         watching.cancel()
-        print("at the end:", json.dumps({"memoryBytes": (await status(dacapo, environment))["memoryBytes"]}))
+        report = await status(dacapo, environment)
         await asyncio.gather(*(client.stop() for client in clients))
         subprocess.run([dacapo, "daemon", "stop"], env=environment, check=True, stdout=subprocess.DEVNULL)
     for kind in ("suggestion", "nothing", "cancelled"):
         print(f"{kind:11}", percentiles([took for client in clients for took in client.times[kind]]))
+    parts = {name: times for name, times in report["latency"].items() if isinstance(times, dict)}
+    for name, times in parts.items():
+        print(f"{name:12}", "   ".join(f"{key} {value:.1f}" for key, value in times.items()))
+    memory = (report["memoryBytes"] or 0) / 1e6
+    print(f"memory at the end {memory:.1f} MB")
+    if arguments.most_memory is not None and arguments.most_memory < memory:
+        sys.exit(f"the daemon has more than {arguments.most_memory} MB of memory")
+    if not any(client.times["suggestion"] for client in clients):
+        sys.exit("nothing was suggested")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ pub(crate) const ALL: &[Step] = &[
         run: pygls,
     },
     Step {
+        name: "replay",
+        about: "several people type at once: one answer for each request, and bounded memory",
+        run: replay,
+    },
+    Step {
         name: "nvim",
         about: "a real Neovim edits with dacapo attached",
         run: || editors::neovim(&dacapo()?),
@@ -120,6 +125,13 @@ fn pygls() -> Result<()> {
     let mut command = shell::program(&python);
     command.args(["-m", "unittest", "discover", "tests/pygls"]);
     run(command.env("DACAPO", dacapo()?), SHORT)
+}
+
+/// Only what holds on any machine is asserted; the times that it prints are of a build that is not for release.
+fn replay() -> Result<()> {
+    let mut command = shell::program("python3");
+    command.arg("tests/replay/replay.py").arg("--dacapo").arg(dacapo()?);
+    run(command.args(["--clients", "4", "--seconds", "10", "--most-memory", "200"]), SHORT)
 }
 
 fn doc() -> Result<()> {

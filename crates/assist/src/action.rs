@@ -17,8 +17,6 @@ mod moved;
 
 mod hole;
 
-mod writer;
-
 mod comment;
 
 mod infill;
@@ -45,7 +43,5 @@ pub use moved::{Moved, rebase};
 pub use offer::{Abilities, Offer};
 pub use refusal::Refusal;
 pub use request::{Action, ActionRequest, Diagnostic};
-
-pub use writer::Watch;
 
 pub(crate) use actor::{Actor, repeated};

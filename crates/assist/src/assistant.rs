@@ -7,18 +7,18 @@ use engine::{CancelFlag, Handle};
 use tokenizer::{ChatTemplate, Tokenizer};
 use workspace::{Document, DocumentId, Snapshot};
 
-use crate::action::{
-    Action, ActionAnswer, ActionRequest, Actor, Diagnostic, Offer, Watch, repeated,
-};
+use crate::action::{Action, ActionAnswer, ActionRequest, Actor, Diagnostic, Offer, repeated};
 use crate::completer::Completer;
-use crate::completion::{Completion, Config, Several, Trigger};
+use crate::completion::{Completion, Config, Several, Suggestion, Trigger};
 use crate::next_edit::{NextEdit, next_edit};
 use crate::reason::Reason;
+use crate::writer::{Watch, Writer};
 
 /// A loaded (or loading) model with its tokenizer; a clone shares both, and the memory of recent suggestions.
 #[derive(Debug, Clone)]
 pub struct Assistant {
     engine: Handle,
+    writer: Arc<Writer>,
     completer: Arc<Completer>,
     actor: Arc<Actor>,
 }
@@ -26,10 +26,10 @@ pub struct Assistant {
 impl Assistant {
     /// `eos` are the ids that end a text, besides all special tokens of the vocabulary.
     pub fn new(engine: Handle, tokenizer: Arc<Tokenizer>, eos: Vec<u32>, config: Config) -> Self {
-        let source = || Box::new(engine.clone());
-        let actor = Arc::new(Actor::new(source(), Arc::clone(&tokenizer), &eos, config));
-        let completer = Arc::new(Completer::new(source(), tokenizer, eos, config));
-        Self { engine, completer, actor }
+        let writer = Arc::new(Writer::new(Box::new(engine.clone()), tokenizer, &eos));
+        let actor = Arc::new(Actor::new(Arc::clone(&writer), config));
+        let completer = Arc::new(Completer::new(Arc::clone(&writer), config));
+        Self { engine, writer, completer, actor }
     }
 
     /// The same for a model that follows instructions, put to it in this template.
@@ -41,11 +41,10 @@ impl Assistant {
     /// The same engine and tokenizer under other limits, and without memory of earlier suggestions.
     #[must_use]
     pub fn with_config(&self, config: Config) -> Self {
-        let source = Box::new(self.engine.clone());
         Self {
-            engine: self.engine.clone(),
-            completer: Arc::new(self.completer.with_config(source, config)),
+            completer: Arc::new(Completer::new(Arc::clone(&self.writer), config)),
             actor: Arc::new(self.actor.with_config(config)),
+            ..self.clone()
         }
     }
 
@@ -93,6 +92,18 @@ impl Assistant {
         cancel: &CancelFlag,
     ) {
         self.completer.warm_up(snapshot, document, offset, cancel);
+    }
+
+    /// Completes where the caret will be if `suggestion` for `document` is taken, while nobody waits for it, so that who takes it
+    /// is answered at once. Waits for that; does nothing while the weights are not there.
+    pub fn look_ahead(
+        &self,
+        snapshot: &Snapshot,
+        document: &DocumentId,
+        suggestion: &Suggestion,
+        cancel: &CancelFlag,
+    ) {
+        self.completer.look_ahead(snapshot, document, suggestion, cancel);
     }
 
     /// Completes at byte `offset` for whoever asks by hand and wants to choose: the likeliest suggestion and up to two

@@ -5,73 +5,39 @@ mod several;
 use std::sync::Arc;
 
 use context::{Budget, Layout, NoPrompt, Prompt, Settings, caret_offset, prompt};
-use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling, Status};
-use text::LineEnding;
-use tokenizer::Tokenizer;
+use engine::{CancelFlag, Finish, Priority, Request, Sampling, Status};
+use text::{Edit, LineEnding};
 use workspace::{Document, DocumentId, Snapshot};
 
 use crate::completion::{Completion, Config, Suggestion, Trigger};
-use crate::confidence::Likelihoods;
 use crate::memo::Memo;
 use crate::previous::Previous;
 use crate::reason::Reason;
 use crate::refuse::refusal;
 use crate::site::Site;
-use crate::source::Generate;
-use crate::trim::{self, Ended, Stop};
+use crate::trim::{self, Ended};
+use crate::writer::{Order, Watch, Writer, Written};
 
 #[derive(Debug)]
 pub(crate) struct Completer {
-    source: Box<dyn Generate>,
-    tokenizer: Arc<Tokenizer>,
-    stop_tokens: Vec<u32>,
-    control_tokens: Vec<String>,
+    writer: Arc<Writer>,
     config: Config,
     layout: Layout,
     memo: Memo,
     previous: Previous,
 }
 
-/// What the model wrote and how that ended.
-struct Written {
-    text: String,
-    likelihoods: Likelihoods,
-    stop: Option<Stop>,
-    outcome: Outcome,
+/// What the model wrote at a caret, and the rule that ended it.
+struct Answer {
+    written: Written,
+    rule: Option<&'static str>,
 }
 
 impl Completer {
-    pub(crate) fn new(
-        source: Box<dyn Generate>,
-        tokenizer: Arc<Tokenizer>,
-        eos: Vec<u32>,
-        config: Config,
-    ) -> Self {
-        let control_tokens: Vec<String> = tokenizer.special_names().map(str::to_owned).collect();
-        let mut stop_tokens = eos;
-        stop_tokens.extend(control_tokens.iter().filter_map(|name| tokenizer.special(name)));
-        stop_tokens.sort_unstable();
-        stop_tokens.dedup();
-        let layout = config.layout.unwrap_or_else(|| Layout::of(&tokenizer));
+    pub(crate) fn new(writer: Arc<Writer>, config: Config) -> Self {
         Self {
-            source,
-            tokenizer,
-            stop_tokens,
-            control_tokens,
-            config,
-            layout,
-            memo: Memo::default(),
-            previous: Previous::default(),
-        }
-    }
-
-    pub(crate) fn with_config(&self, source: Box<dyn Generate>, config: Config) -> Self {
-        Self {
-            source,
-            tokenizer: Arc::clone(&self.tokenizer),
-            stop_tokens: self.stop_tokens.clone(),
-            control_tokens: self.control_tokens.clone(),
-            layout: config.layout.unwrap_or_else(|| Layout::of(&self.tokenizer)),
+            layout: config.layout.unwrap_or_else(|| Layout::of(&writer.tokenizer)),
+            writer,
             config,
             memo: Memo::default(),
             previous: Previous::default(),
@@ -96,7 +62,7 @@ impl Completer {
         };
         match self.readiness(trigger) {
             Some(reason) => Completion::refused(reason),
-            None => self.ask(snapshot, document, offset, trigger, &site, cancel),
+            None => self.ask(snapshot, document, offset, &site, Priority::Interactive, cancel),
         }
     }
 
@@ -117,16 +83,16 @@ impl Completer {
         offset: usize,
         cancel: &CancelFlag,
     ) {
-        if self.source.status() != Status::Ready {
+        if self.writer.source.status() != Status::Ready {
             return;
         }
         let open = self.without_model(snapshot, id, offset, Trigger::Automatic);
         let Ok((document, offset, _)) = open else { return };
-        let prompt = self.prompt(snapshot, document, offset, self.source.n_context());
+        let prompt = self.prompt(snapshot, document, offset, self.writer.source.n_context());
         let Ok(prompt) = prompt else { return };
-        let generation = self.source.generate(Request {
+        let generation = self.writer.source.generate(Request {
             tokens: prompt.tokens,
-            n_usable_tokens: self.tokenizer.vocab_size(),
+            n_usable_tokens: self.writer.tokenizer.vocab_size(),
             priority: Priority::WarmUp,
             cancel: cancel.clone(),
             ..Request::default()
@@ -171,14 +137,39 @@ impl Completer {
 
     /// Why the model cannot be asked now.
     fn readiness(&self, trigger: Trigger) -> Option<Reason> {
-        match (self.source.status(), trigger) {
+        match (self.writer.source.status(), trigger) {
             (Status::Failed(why), _) => Some(Reason::ModelFailed(why)),
             (Status::Unloaded, Trigger::Automatic) => {
-                self.source.preload();
+                self.writer.source.preload();
                 Some(Reason::Loading)
             }
             (Status::Loading, Trigger::Automatic) => Some(Reason::Loading),
             (Status::Unloaded | Status::Loading, Trigger::Invoked) | (Status::Ready, _) => None,
+        }
+    }
+
+    /// Lets the model go on where the caret would be if `suggestion` were taken, so that the answer is there by then. Waits
+    /// for the engine like [`Completer::complete`], behind everyone else.
+    pub(crate) fn look_ahead(
+        &self,
+        snapshot: &Snapshot,
+        id: &DocumentId,
+        suggestion: &Suggestion,
+        cancel: &CancelFlag,
+    ) {
+        let document = snapshot.document(id).filter(|it| it.version == suggestion.version);
+        let Some(document) = document.filter(|_| self.writer.source.status() == Status::Ready)
+        else {
+            return;
+        };
+        let Suggestion { range, text, .. } = suggestion;
+        let taken = document.edited(&Edit { range: range.clone(), text: text.clone() });
+        let caret = range.start + text.len();
+        let (trigger, priority) = (Trigger::Automatic, Priority::LookAhead);
+        let site = Site::new(&taken, caret, trigger);
+        let is_known = self.memo.recall(id, trigger, &site).is_some();
+        if !is_known && refusal(&site, trigger).is_none() {
+            self.ask(snapshot, &taken, caret, &site, priority, cancel);
         }
     }
 
@@ -187,55 +178,39 @@ impl Completer {
         snapshot: &Snapshot,
         document: &Document,
         offset: usize,
-        trigger: Trigger,
         site: &Site,
+        priority: Priority,
         cancel: &CancelFlag,
     ) -> Completion {
-        let prompt_within = |n_context| self.prompt(snapshot, document, offset, n_context);
-        let mut prompt = match prompt_within(self.source.n_context()) {
-            Ok(prompt) => prompt,
-            Err(reason) => return Completion::refused(reason),
+        let mut pieces = Vec::new();
+        let prompt = |n_context| {
+            let prompt = self.prompt(snapshot, document, offset, n_context)?;
+            pieces.clone_from(&prompt.pieces);
+            Ok(self.order(prompt, self.config.sampling, priority))
         };
-        let mut written = self.write(&prompt, site, self.config.sampling, cancel);
-        // A model that was loaded only just now may hold less than was assumed.
-        if let Err(Error::TooLong { n_context, .. }) = written
-            && let Ok(shorter) = prompt_within(Some(n_context))
-        {
-            prompt = shorter;
-            written = self.write(&prompt, site, self.config.sampling, cancel);
+        let answer = self.write(prompt, site, cancel);
+        if priority == Priority::Interactive && !pieces.is_empty() {
+            self.previous.remember(&document.id, &pieces);
         }
-        self.previous.remember(&document.id, &prompt.pieces);
-        let written = match written {
-            Ok(written) => written,
-            Err(error) => {
-                let reason = match error {
-                    Error::Load(why) => Reason::ModelFailed(why),
-                    other => Reason::EngineError(other.to_string()),
-                };
-                return Completion { pieces: prompt.pieces, ..Completion::refused(reason) };
-            }
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(reason) => return Completion { pieces, ..Completion::refused(reason) },
         };
-        let (text, stopped_by) = suggested(site, &written);
-        let confidence = text.as_ref().ok().and_then(|text| written.likelihoods.confidence(text));
-        let text = text.and_then(|text| match (trigger, confidence) {
+        let (text, stopped_by) = suggested(site, &answer);
+        let Written { likelihoods, outcome, text: raw, .. } = answer.written;
+        let confidence = text.as_ref().ok().and_then(|text| likelihoods.confidence(text));
+        let text = text.and_then(|text| match (site.trigger, confidence) {
             (Trigger::Automatic, Some(sure)) if sure < self.config.min_confidence => {
                 Err(Reason::Unlikely)
             }
             _ => Ok(text),
         });
         if let Ok(text) = &text {
-            self.memo.remember(&document.id, trigger, site, text, &prompt.pieces);
+            self.memo.remember(&document.id, site.trigger, site, text, &pieces);
         }
         let suggestion = text.map(|text| suggestion(document, offset, site, &text));
         tracing::debug!(stopped_by, suggested = suggestion.is_ok(), "completion");
-        Completion {
-            suggestion,
-            raw: written.text,
-            pieces: prompt.pieces,
-            outcome: Some(written.outcome),
-            confidence,
-            stopped_by,
-        }
+        Completion { suggestion, raw, pieces, outcome: Some(outcome), confidence, stopped_by }
     }
 
     fn prompt(
@@ -251,7 +226,7 @@ impl Completer {
             sources: self.config.sources,
             previous: &self.previous.of(&document.id),
         };
-        prompt(snapshot, document, offset, &self.tokenizer, &settings).map_err(reason_of)
+        prompt(snapshot, document, offset, &self.writer.tokenizer, &settings).map_err(reason_of)
     }
 
     /// Tokens that a prompt may take so that the answer still fits.
@@ -260,76 +235,46 @@ impl Completer {
         self.config.n_prompt.min(room.unwrap_or(usize::MAX))
     }
 
+    fn order(&self, prompt: Prompt, sampling: Sampling, priority: Priority) -> Order {
+        Order {
+            tokens: prompt.tokens,
+            max_tokens: self.config.max_tokens,
+            sampling,
+            priority,
+            drafts: Vec::new(),
+            held_back: prompt.held_back,
+            keeps_markup: false,
+        }
+    }
+
     /// Lets the model write until it ends, a rule ends the text, or the flag is raised.
     fn write(
         &self,
-        prompt: &Prompt,
+        order: impl FnMut(Option<usize>) -> Result<Order, Reason>,
         site: &Site,
-        sampling: Sampling,
         cancel: &CancelFlag,
-    ) -> Result<Written, Error> {
-        let mut tokens = self.source.generate(Request {
-            tokens: prompt.tokens.clone(),
-            max_tokens: self.config.max_tokens,
-            sampling,
-            stop_tokens: self.stop_tokens.clone(),
-            n_usable_tokens: self.tokenizer.vocab_size(),
-            cancel: cancel.clone(),
-            ..Request::default()
+    ) -> Result<Answer, Reason> {
+        let (mut n_seen, mut rule) = (0, None);
+        let watch = Watch { cancel, report: &|_| {} };
+        let written = self.writer.write(order, watch, |text, complete| {
+            let stop = trim::stop(site, &self.writer.control_tokens, text, n_seen, complete);
+            n_seen = text.len();
+            rule = stop.map(|stop| stop.rule);
+            stop.map(|stop| stop.at)
         })?;
-        let mut stream = self.tokenizer.decode_stream_after(&prompt.tokens);
-        let mut held_back = prompt.held_back.as_str();
-        let mut text = String::new();
-        let mut likelihoods = Likelihoods::default();
-        let mut stop = None;
-        while stop.is_none()
-            && !cancel.is_raised()
-            && let Some(choice) = tokens.next_choice()
-        {
-            let n_seen = text.len();
-            likelihoods.push(&text, choice.log_probability);
-            let piece = stream.push(choice.token).replace('\r', "");
-            text.push_str(without_held_back(&piece, &mut held_back));
-            if n_seen < text.len() {
-                stop = trim::stop(site, &self.control_tokens, &text, n_seen, false);
-            }
-        }
-        let outcome = tokens.finish()?;
-        if stop.is_none() {
-            stop = trim::stop(site, &self.control_tokens, &text, text.len(), true);
-        }
-        Ok(Written { text, likelihoods, stop, outcome })
+        Ok(Answer { written, rule })
     }
 }
 
 /// What is left of an answer after the rules for its end, and what ended it.
-fn suggested(site: &Site, written: &Written) -> (Result<String, Reason>, &'static str) {
-    let (text, ended, stopped_by) = match (&written.stop, written.outcome.finish) {
-        (Some(stop), _) => {
-            (written.text.get(..stop.at).unwrap_or_default(), Ended::ByRule, stop.rule)
-        }
+fn suggested(site: &Site, answer: &Answer) -> (Result<String, Reason>, &'static str) {
+    let (ended, stopped_by) = match (answer.rule, answer.written.outcome.finish) {
+        (Some(rule), _) => (Ended::ByRule, rule),
         (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
-        (None, finish @ Finish::Stop) => {
-            (written.text.as_str(), Ended::ByModel(finish), "end-of-text")
-        }
-        (None, finish @ Finish::Length) => {
-            (written.text.as_str(), Ended::ByModel(finish), "length")
-        }
+        (None, finish @ Finish::Stop) => (Ended::ByModel(finish), "end-of-text"),
+        (None, finish @ Finish::Length) => (Ended::ByModel(finish), "length"),
     };
-    (trim::finish(site, text, ended), stopped_by)
-}
-
-/// `piece` without the beginning of the answer that stands before the caret already. `held_back` is what of that is still to
-/// come; an answer that begins otherwise is left as it is.
-pub(crate) fn without_held_back<'a>(piece: &'a str, held_back: &mut &str) -> &'a str {
-    let n_common = piece.bytes().zip(held_back.bytes()).take_while(|(one, other)| one == other);
-    let n_common = piece.floor_char_boundary(n_common.count());
-    if n_common < piece.len() {
-        *held_back = "";
-    } else {
-        *held_back = held_back.get(n_common..).unwrap_or_default();
-    }
-    piece.get(n_common..).unwrap_or_default()
+    (trim::finish(site, answer.written.kept(), ended), stopped_by)
 }
 
 /// `text` with the document's own line ends, at the caret.

@@ -22,6 +22,8 @@ mod source;
 
 mod trim;
 
+mod writer;
+
 mod completer;
 
 mod next_edit;
@@ -39,9 +41,10 @@ pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use action::{
     Abilities, Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Moved,
-    Offer, Refusal, Target, Watch, rebase,
+    Offer, Refusal, Target, rebase,
 };
 pub use assistant::Assistant;
-pub use completion::{Completion, Config, Several, Suggestion, Trigger};
+pub use completion::{Completion, Config, MIN_CONFIDENCE, Several, Suggestion, Trigger};
 pub use next_edit::NextEdit;
 pub use reason::Reason;
+pub use writer::Watch;

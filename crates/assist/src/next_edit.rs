@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use context::{NextEdit as Place, Proposal};
-use engine::CancelFlag;
+use engine::{CancelFlag, Priority};
 use text::Edit;
 use workspace::{Document, DocumentId, Snapshot};
 
@@ -58,7 +58,8 @@ fn infilled(
     let Document { id, path, language, version, .. } = document.clone();
     let opened = Document::new(id, path, language, version, buffer);
     let site = Site::new(&opened, range.start, Trigger::Invoked);
-    let completion = completer.ask(snapshot, &opened, range.start, Trigger::Invoked, &site, cancel);
+    let completion =
+        completer.ask(snapshot, &opened, range.start, &site, Priority::Interactive, cancel);
     let text = completion.suggestion?.text;
     let old = document.buffer.slice(range.clone());
     if text.trim() == old.trim() { Err(Reason::Empty) } else { Ok(text) }

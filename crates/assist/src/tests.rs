@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use context::{Layout, Sources};
-use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Status};
+use engine::{CancelFlag, Choice, Error, Finish, Outcome, Priority, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Snapshot, Workspace};
 
@@ -14,6 +14,7 @@ use crate::completer::Completer;
 use crate::completion::{Completion, Config, Trigger};
 use crate::reason::Reason;
 use crate::source::{Generate, Tokens};
+use crate::writer::Writer;
 
 static TOKENIZER: LazyLock<Arc<Tokenizer>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tokenizer");
@@ -141,10 +142,14 @@ struct Room {
     id: DocumentId,
 }
 
+fn completer(script: Script, tokenizer: &Arc<Tokenizer>, config: Config) -> Completer {
+    Completer::new(Arc::new(Writer::new(Box::new(script), Arc::clone(tokenizer), &[])), config)
+}
+
 impl Room {
     fn new(script: Script) -> Self {
         let seen = Arc::clone(&script.seen);
-        let completer = Completer::new(Box::new(script), Arc::clone(&TOKENIZER), vec![], CONFIG);
+        let completer = completer(script, &TOKENIZER, CONFIG);
         Self { completer, seen, id: DocumentId("file:///shape".into()) }
     }
 
@@ -182,6 +187,34 @@ fn shown(completion: &Completion) -> String {
 fn check(language: Language, trigger: Trigger, fixture: &str, written: &str, expected: &str) {
     let completion = Room::new(Script::new(written)).complete_in(language, fixture, trigger);
     assert_eq!(shown(&completion), expected, "stopped by {}", completion.stopped_by);
+}
+
+#[test]
+fn what_follows_a_suggestion_is_there_when_it_is_taken() {
+    let room = Room::new(Script::new("width * height;"));
+    let mut workspace = Workspace::new(vec![PathBuf::from("/home")]);
+    let text = "fn area() {\n    let product = \n}\n";
+    workspace.open(room.id.clone(), None, Some(Language::Rust), 7, text);
+    let snapshot = workspace.snapshot();
+    let suggestion = room.complete_at(&snapshot, 30, Trigger::Automatic).suggestion.unwrap();
+    let cancel = CancelFlag::default();
+    for _ in 0..2 {
+        // The second time it is known.
+        room.completer.look_ahead(&snapshot, &room.id, &suggestion, &cancel);
+        assert_eq!(room.n_requests(), 2);
+    }
+    let priorities: Vec<Priority> =
+        room.seen.requests.lock().unwrap().iter().map(|request| request.priority).collect();
+    assert_eq!(priorities, [Priority::Interactive, Priority::LookAhead]);
+
+    let taken = "fn area() {\n    let product = width * height;\n}\n";
+    workspace.open(room.id.clone(), None, Some(Language::Rust), 8, taken);
+    let next = room.complete_at(&workspace.snapshot(), 45, Trigger::Automatic);
+    assert_eq!((shown(&next).as_str(), next.stopped_by), ("width * height;", "memo"));
+    assert_eq!(room.n_requests(), 2);
+    // What was suggested for an earlier version is not gone on from.
+    room.completer.look_ahead(&workspace.snapshot(), &room.id, &suggestion, &cancel);
+    assert_eq!(room.n_requests(), 2);
 }
 
 #[test]
@@ -343,8 +376,8 @@ fn a_model_without_infilling_tokens_is_not_asked_to_fill_in() {
     let json = std::fs::read_to_string(path).unwrap().replace("<|fim_middle|>", "<|other|>");
     let tokenizer = Arc::new(Tokenizer::from_json(json.as_bytes()).unwrap());
     let mut room = Room::new(Script::new("x"));
-    let script = Box::new(Script::new("x"));
-    room.completer = Completer::new(script, Arc::clone(&tokenizer), vec![], CONFIG);
+    let script = Script::new("x");
+    room.completer = completer(script, &tokenizer, CONFIG);
     assert_eq!(room.complete("let x = $0").suggestion, Err(Reason::NoInfilling));
 
     // Left to itself it continues the text, and a space before the caret is the model's to write.
@@ -352,7 +385,7 @@ fn a_model_without_infilling_tokens_is_not_asked_to_fill_in() {
     for written in [" xy", "xy"] {
         let script = Script::new(written);
         let seen = Arc::clone(&script.seen);
-        room.completer = Completer::new(Box::new(script), Arc::clone(&tokenizer), vec![], config);
+        room.completer = completer(script, &tokenizer, config);
         assert_eq!(shown(&room.complete("let x = $0")), "xy");
         let requests = seen.requests.lock().unwrap();
         assert_eq!(TOKENIZER.decode(&requests[0].tokens), "// shape\nlet x =");
@@ -426,8 +459,7 @@ fn what_the_model_doubts_is_shown_only_when_asked_for() {
     let confidence = room.complete(fixture).confidence.unwrap();
     assert!((confidence - PROBABILITY).abs() < 1e-5, "{confidence}");
     let config = Config { min_confidence: PROBABILITY + 0.01, ..CONFIG };
-    let source = Box::new(Script::new("width;"));
-    room.completer = Completer::new(source, Arc::clone(&TOKENIZER), vec![], config);
+    room.completer = completer(Script::new("width;"), &TOKENIZER, config);
     let completion = room.complete(fixture);
     assert_eq!(completion.suggestion, Err(Reason::Unlikely));
     assert_eq!(completion.confidence, Some(confidence));

@@ -21,10 +21,6 @@ pub(crate) const DEFAULT_MAX_TOKENS: usize = 64;
 /// Most tokens of a prompt: on a processor, reading more takes longer than a person who types waits.
 const MAX_PROMPT: usize = 2048;
 
-/// Suggestions less likely than this are not shown while the user types: on held-out code that cost no right one, and nearly a
-/// quarter of the wrong ones (`docs/evaluation.md`).
-const MIN_CONFIDENCE: f32 = 0.2;
-
 /// Where a model's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ModelSource {
@@ -145,7 +141,7 @@ impl ModelSource {
             max_tokens,
             n_prompt: n_prompt.min(MAX_PROMPT),
             sampling: Sampling::GREEDY,
-            min_confidence: MIN_CONFIDENCE,
+            min_confidence: assist::MIN_CONFIDENCE,
             layout: generation_config.layout()?,
             sources: generation_config.sources()?.unwrap_or(Sources::ALL),
         })
@@ -195,14 +191,19 @@ impl ModelSource {
 /// Models by the names that [`ModelSource::find`] knows.
 #[derive(Debug)]
 pub(crate) struct ModelDirectory {
-    /// As in [`engine::Options::idle`].
-    idle: Option<Duration>,
+    engine: engine::Options,
 }
 
 impl ModelDirectory {
     pub(crate) fn of(config: &server::config::Config) -> Self {
-        let seconds = config.model.unload_after_seconds;
-        Self { idle: (seconds != 0).then(|| Duration::from_secs(seconds.into())) }
+        let model = &config.model;
+        let seconds = model.unload_after_seconds;
+        let engine = engine::Options {
+            idle: (seconds != 0).then(|| Duration::from_secs(seconds.into())),
+            n_sequences: model.kept_texts as usize,
+            cache_bytes: (model.kept_megabytes as usize) << 20,
+        };
+        Self { engine }
     }
 }
 
@@ -210,9 +211,8 @@ impl server::Models for ModelDirectory {
     fn open(&self, name: &str) -> Result<Assistant, String> {
         let open = || -> Result<Assistant> {
             let source = ModelSource::find(name)?;
-            let options = engine::Options { idle: self.idle, ..engine::Options::default() };
             let config = source.assist_config(DEFAULT_MAX_TOKENS)?;
-            let assistants = source.assistants_under(options, &[config])?;
+            let assistants = source.assistants_under(self.engine, &[config])?;
             assistants.into_iter().next().context("there is an assistant for the configuration")
         };
         open().map_err(|error| format!("{error:#}"))
@@ -244,6 +244,20 @@ mod tests {
     fn what_is_no_model_is_refused_in_words() {
         check_error("/nonexistent", "there is no model \"/nonexistent\"");
         check_error(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "is a file");
+    }
+
+    #[test]
+    fn the_engine_keeps_what_the_settings_allow() {
+        let mut config = server::config::Config::default();
+        assert_eq!(
+            ModelDirectory::of(&config).engine,
+            engine::Options { idle: Some(Duration::from_secs(900)), ..engine::Options::default() }
+        );
+        config.model.unload_after_seconds = 0;
+        config.model.kept_texts = 2;
+        config.model.kept_megabytes = 3;
+        let expected = engine::Options { idle: None, n_sequences: 2, cache_bytes: 3 << 20 };
+        assert_eq!(ModelDirectory::of(&config).engine, expected);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What is asked of the engine and what it says of the answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// How the next token is chosen; `temperature` 0 is greedy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,21 +20,28 @@ impl Sampling {
 
 /// Raised to stop a generation; read between decode steps and prefill chunks.
 #[derive(Debug, Clone, Default)]
-pub struct CancelFlag(Arc<AtomicBool>);
+pub struct CancelFlag(Arc<OnceLock<Instant>>);
 
 impl CancelFlag {
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.get_or_init(Instant::now);
     }
 
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.raised_at().is_some()
+    }
+
+    /// When it was raised for the first time.
+    pub fn raised_at(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 }
 
 /// Who waits for the answer; a more urgent request interrupts a less urgent one, which goes on afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
+    /// Nobody yet, and somebody only if the suggestion that is shown is taken.
+    LookAhead,
     /// Nobody yet: only the first loop runs over the prompt, so that the next request finds it there.
     WarmUp,
     /// A person who asked for an edit and watches its progress; first come, first served.

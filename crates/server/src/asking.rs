@@ -8,6 +8,7 @@ use workspace::{DocumentId, Snapshot};
 
 use crate::event::Event;
 use crate::models::SessionModel;
+use crate::running::Answered;
 use crate::session::Session;
 use crate::workers::Lanes;
 
@@ -34,13 +35,18 @@ pub(crate) fn ask(session: &Session, number: u64, question: Question, delay: Dur
             match quick.run(move || asked.at_once()).await {
                 Some(None) => tokio::time::sleep(delay).await,
                 Some(Some(completion)) => {
-                    return events.send(Event::Finished(number, Some(Box::new(one(completion)))));
+                    let answered = Answered {
+                        several: one(completion),
+                        waited: Duration::ZERO,
+                        cancel_to_idle: None,
+                    };
+                    return events.send(Event::Finished(number, Some(Box::new(answered))));
                 }
                 None => return events.send(Event::Finished(number, None)),
             }
         }
-        let completion = slow.run(move || question.answer()).await;
-        events.send(Event::Finished(number, completion.map(Box::new)));
+        let answered = slow.run(move || question.answer(delay)).await;
+        events.send(Event::Finished(number, answered.map(Box::new)));
     });
 }
 
@@ -54,7 +60,15 @@ impl Question {
         assistant.complete_at_once(&self.snapshot, &self.document, self.caret, self.trigger)
     }
 
-    fn answer(&self) -> Several {
+    fn answer(&self, waited: Duration) -> Answered {
+        let several = self.several();
+        let was_asked = several.first.outcome.is_some();
+        let cancelled_at = self.cancel.raised_at().filter(|_| was_asked);
+        let cancel_to_idle = cancelled_at.map(|at| at.elapsed());
+        Answered { several, waited, cancel_to_idle }
+    }
+
+    fn several(&self) -> Several {
         // Whoever typed on meanwhile has another request here by now.
         if self.cancel.is_raised() {
             return one(Completion::refused(Reason::Cancelled));

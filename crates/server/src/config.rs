@@ -46,9 +46,15 @@ pub struct ModelConfig {
     /// Seconds without a request after which the weights are given back; they are read again when somebody types. 0 keeps them. Read from the user's file alone, when the daemon starts.
     #[schemars(range(min = 0, max = 604_800))]
     pub unload_after_seconds: u32,
+    /// Texts of which the model keeps what it has read, so that a prompt that begins like one of them is answered sooner; about one for each document that is worked on at the same time. Read from the user's file alone, when the daemon starts.
+    #[schemars(range(min = 1, max = 64))]
+    pub kept_texts: u32,
+    /// Most memory for what the model keeps of texts, in megabytes; the text that was used last is kept whatever it takes. Read from the user's file alone, when the daemon starts.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub kept_megabytes: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CompletionConfig {
     /// Suggest while the user types; without it only when asked by hand.
@@ -63,6 +69,12 @@ pub struct CompletionConfig {
     /// Longest wait in milliseconds before the model is asked while the user types. How long it waits within that follows from how fast the user types and how often suggestions are taken; 0 for editors that wait themselves.
     #[schemars(range(min = 0, max = 1000))]
     pub max_delay_ms: u32,
+    /// Suggestions that the model itself finds less likely than this are not shown while the user types: the geometric mean of the probabilities of their tokens. 0 shows all.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_confidence: f64,
+    /// While a suggestion is shown, let the model write what would follow if it were taken, as far as nobody else needs it.
+    #[schemars(extend("x-untrusted" = "off"))]
+    pub look_ahead: bool,
     /// Languages without suggestions, by their LSP identifiers.
     #[schemars(extend("x-untrusted" = "more"))]
     pub disabled_languages: Vec<String>,
@@ -104,7 +116,13 @@ impl Default for Config {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "default".into(), preload: false, unload_after_seconds: 900 }
+        Self {
+            name: "default".into(),
+            preload: false,
+            unload_after_seconds: 900,
+            kept_texts: 4,
+            kept_megabytes: 1024,
+        }
     }
 }
 
@@ -115,6 +133,8 @@ impl Default for CompletionConfig {
             max_tokens: 64,
             max_prompt_tokens: 2048,
             max_delay_ms: 1000,
+            min_confidence: assist::MIN_CONFIDENCE.into(),
+            look_ahead: true,
             disabled_languages: Vec::new(),
         }
     }

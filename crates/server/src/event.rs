@@ -1,6 +1,6 @@
 //! Every cause of work that reaches the main loop.
 
-use assist::{ActionAnswer, CancelFlag, Several};
+use assist::{ActionAnswer, CancelFlag};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_lsp_server::jsonrpc;
@@ -16,6 +16,7 @@ use workspace::{DocumentId, Index};
 
 use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
 use crate::proto::from;
+use crate::running::Answered;
 use crate::working::Started;
 
 /// A request that waits for its one answer; letting go of `reply` unanswered makes it an internal error.
@@ -64,7 +65,7 @@ pub(crate) enum Event {
     /// News for the client of the work behind a token.
     Progress(ProgressParams),
     /// The assistant is done with the request of this number; `None` when it panicked.
-    Finished(u64, Option<Box<Several>>),
+    Finished(u64, Option<Box<Answered>>),
     DidSave(DidSaveTextDocumentParams),
     /// The index of a folder as it now is.
     Indexed(Index),

@@ -1,23 +1,34 @@
 //! Counts and times of what was served, for `dacapo daemon status`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use assist::Outcome;
 use serde::{Deserialize, Serialize};
 
-/// Answers whose times are kept for the percentiles.
-const N_TIMES: usize = 1024;
+use crate::times::{Times, TimesReport};
 
 /// Figures of all sessions of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     n_requests: AtomicU64,
     next_session: AtomicU64,
-    times: Mutex<VecDeque<Duration>>,
+    latency: Times,
+    parts: PartTimes,
     sessions: Mutex<BTreeMap<u64, Arc<SessionFigures>>>,
+}
+
+/// What the time of an answer goes to where the model is asked, and how soon it is let go where nobody waits any more.
+#[derive(Debug, Default)]
+struct PartTimes {
+    waited: Times,
+    queued: Times,
+    prefill: Times,
+    decode: Times,
+    cancel_to_idle: Times,
 }
 
 /// Figures of one session; its main loop writes them.
@@ -58,13 +69,21 @@ pub struct SessionReport {
     pub running: u64,
 }
 
-/// Times from a request to its answer, of the latest requests.
+/// Times of the latest requests. The parts are of those that the model was asked for and that were not cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LatencyReport {
-    pub requests: usize,
-    pub p50_ms: f64,
-    pub p95_ms: f64,
+    /// From a request to its answer, whoever gave it.
+    #[serde(flatten)]
+    pub whole: TimesReport,
+    /// Until the user has paused.
+    pub waited: Option<TimesReport>,
+    /// Until the engine takes the request up, reading the weights included.
+    pub queued: Option<TimesReport>,
+    pub prefill: Option<TimesReport>,
+    pub decode: Option<TimesReport>,
+    /// From the cancellation of a request that the engine had until it has let go of it.
+    pub cancel_to_idle: Option<TimesReport>,
 }
 
 impl Figures {
@@ -111,13 +130,15 @@ impl Figures {
 
     /// `None` before the first answer.
     pub(crate) fn latency(&self) -> Option<LatencyReport> {
-        let mut times: Vec<Duration> = lock(&self.times).iter().copied().collect();
-        times.sort_unstable();
-        let at = |share: f64| {
-            let rank = (share * times.len() as f64).ceil() as usize;
-            times.get(rank.saturating_sub(1)).map(|time| time.as_secs_f64() * 1e3)
-        };
-        Some(LatencyReport { requests: times.len(), p50_ms: at(0.5)?, p95_ms: at(0.95)? })
+        let parts = &self.parts;
+        Some(LatencyReport {
+            whole: self.latency.report()?,
+            waited: parts.waited.report(),
+            queued: parts.queued.report(),
+            prefill: parts.prefill.report(),
+            decode: parts.decode.report(),
+            cancel_to_idle: parts.cancel_to_idle.report(),
+        })
     }
 }
 
@@ -130,10 +151,21 @@ impl Counted {
     pub(crate) fn answered(&self, time: Duration) {
         self.figures.n_requests.fetch_add(1, Ordering::Relaxed);
         self.session.n_requests.fetch_add(1, Ordering::Relaxed);
-        let mut times = lock(&self.figures.times);
-        times.push_back(time);
-        let n_old = times.len().saturating_sub(N_TIMES);
-        times.drain(..n_old);
+        self.figures.latency.add(time);
+    }
+
+    /// The model was asked, after the user had paused for `waited`.
+    pub(crate) fn asked_model(&self, waited: Duration, outcome: &Outcome) {
+        let parts = &self.figures.parts;
+        parts.waited.add(waited);
+        parts.queued.add(outcome.queued);
+        parts.prefill.add(outcome.prefill);
+        parts.decode.add(outcome.decode);
+    }
+
+    /// The engine has let go of a request, `time` after it was cancelled.
+    pub(crate) fn let_go(&self, time: Duration) {
+        self.figures.parts.cancel_to_idle.add(time);
     }
 
     /// The user took a suggestion, or typed past it.
@@ -171,17 +203,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_the_latest_requests() {
+    fn an_answer_is_told_apart_from_its_parts() {
         let figures = Arc::new(Figures::default());
         let counted = figures.count();
         assert_eq!(figures.latency(), None);
-        for n in 0..2 * N_TIMES {
-            let time = if n < N_TIMES { 9000 } else { n - N_TIMES + 1 };
-            counted.answered(Duration::from_millis(time as u64));
-        }
-        let expected = LatencyReport { requests: 1024, p50_ms: 512.0, p95_ms: 973.0 };
-        assert_eq!(figures.latency(), Some(expected));
-        assert_eq!(figures.n_requests(), 2048);
+        let ms = Duration::from_millis;
+        counted.answered(ms(1));
+        counted.answered(ms(90));
+        let outcome =
+            Outcome { queued: ms(2), prefill: ms(20), decode: ms(8), ..Outcome::default() };
+        counted.asked_model(ms(60), &outcome);
+        let latency = figures.latency().unwrap();
+        assert_eq!((latency.whole.requests, latency.whole.p95_ms), (2, 90.0));
+        let medians = [latency.waited, latency.queued, latency.prefill, latency.decode];
+        assert_eq!(medians.map(|part| part.unwrap().p50_ms), [60.0, 2.0, 20.0, 8.0]);
+        assert_eq!(latency.cancel_to_idle, None);
+        assert_eq!(figures.n_requests(), 2);
     }
 
     #[test]

@@ -22,10 +22,11 @@ use assist::{CancelFlag, Finish, Reason, Several, Trigger};
 use tower_lsp_server::ls_types::{LogTraceParams, TextDocumentPositionParams, TraceValue};
 use workspace::{Document, DocumentId};
 
+use crate::ahead;
 use crate::asking::{self, Question};
 use crate::progress;
 use crate::proto::{ext, from};
-use crate::running::{Running, Waiting};
+use crate::running::{Answered, Running, Waiting};
 use crate::session::{NoAnswer, Session};
 use crate::shown::Shown;
 
@@ -51,7 +52,8 @@ fn start(
     let several =
         trigger == Trigger::Invoked && matches!(waiting, Waiting::InlineCompletion { .. });
     // What it has read stays, and is what this request needs.
-    session.warm_up.raise();
+    session.ahead.raise();
+    let model = session.model_at(document.path.as_deref());
     let running = Running {
         document,
         caret,
@@ -68,7 +70,7 @@ fn start(
     session.load_requested = true;
     progress::show_load(session);
     let question = Question {
-        model: session.model.clone(),
+        model,
         snapshot: session.workspace.snapshot(),
         document: id,
         caret,
@@ -127,7 +129,10 @@ fn refuse(session: &mut Session, waiting: Waiting, why: NoAnswer) {
 }
 
 /// Answers the request that the assistant is done with.
-pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Several>>) {
+pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Answered>>) {
+    if let Some(time) = answer.as_ref().and_then(|answer| answer.cancel_to_idle) {
+        session.counted.let_go(time);
+    }
     let Some(running) = session.running.remove(number) else {
         return;
     };
@@ -137,12 +142,13 @@ pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Seve
             .waiting
             .decline("internal-error", "an internal error; the log has more".into());
     };
-    let Several { first: completion, others } = *answer;
+    let Answered { several: Several { first: completion, others }, waited, .. } = *answer;
     log(session, number, &running, &completion);
     if let Some(outcome) = completion.outcome
         && outcome.finish != Finish::Cancelled
     {
         session.typing.answered(outcome.queued + outcome.prefill + outcome.decode);
+        session.counted.asked_model(waited, &outcome);
     }
     if let Ok(suggestion) = &completion.suggestion
         && !running.stale
@@ -150,6 +156,7 @@ pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Seve
     {
         let id = running.document.id.clone();
         session.shown = Some(Shown::new(id, suggestion.range.start, suggestion.text.clone()));
+        ahead::look(session, &running.document, suggestion.clone());
     }
     session.counted.answered(running.asked_at.elapsed());
     session.last_reason = match &completion.suggestion {

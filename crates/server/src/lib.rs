@@ -3,6 +3,7 @@
 //! Modules stand in reading order: each imports only from those above it.
 
 mod adapter;
+mod ahead;
 mod asking;
 mod command;
 pub mod config;
@@ -27,6 +28,7 @@ mod session;
 mod settings;
 mod shown;
 mod status;
+mod times;
 mod transport;
 mod typing;
 mod watch;
@@ -51,6 +53,7 @@ pub use crate::figures::{LatencyReport, SessionReport};
 pub use crate::host::Host;
 pub use crate::indexes::IndexReport;
 pub use crate::models::Models;
+pub use crate::times::TimesReport;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -90,11 +90,12 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// Most tokens of an answer and of a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// As in [`assist::Config`].
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Limits {
     pub(crate) max_tokens: usize,
     pub(crate) n_prompt: usize,
+    pub(crate) min_confidence: f32,
 }
 
 #[derive(Debug)]
@@ -182,6 +183,7 @@ impl Inner {
         let config = assist::Config {
             max_tokens: self.limits.max_tokens,
             n_prompt: self.limits.n_prompt,
+            min_confidence: self.limits.min_confidence,
             ..*assistant.config()
         };
         assistant.with_config(config)

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use assist::CancelFlag;
+use assist::{CancelFlag, Several};
 use tokio::sync::oneshot;
 use tower_lsp_server::ls_types::{CompletionList, InlineCompletionList, SelectedCompletionInfo};
 use workspace::{Document, DocumentId};
@@ -38,6 +38,16 @@ pub(crate) struct Running {
     pub(crate) waiting: Waiting,
     /// The document was changed, closed or opened anew since; written by [`Table::mark_stale`].
     pub(crate) stale: bool,
+}
+
+/// An answer, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) several: Several,
+    /// How long the model was left alone before it was asked.
+    pub(crate) waited: Duration,
+    /// The engine had it when it was cancelled, and let go of it so long after.
+    pub(crate) cancel_to_idle: Option<Duration>,
 }
 
 /// At most one request of a kind for a document.

@@ -1,6 +1,8 @@
 //! The state of one client's session. The main loop owns it and is its only writer.
 
 use std::collections::HashMap;
+use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -51,7 +53,10 @@ impl From<&Reason> for NoAnswer {
 
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// Of the first folder; the client is told of its state.
     pub(crate) model: SessionModel,
+    /// Of the folders whose settings say otherwise, from the first time that they are asked.
+    pub(crate) other_models: Vec<SessionModel>,
     pub(crate) host: Arc<Host>,
     pub(crate) counted: Counted,
     pub(crate) settings: Settings,
@@ -76,8 +81,8 @@ pub(crate) struct Session {
     pub(crate) status_method: &'static str,
     pub(crate) typing: Typing,
     pub(crate) shown: Option<Shown>,
-    /// Raised to end the warm-up that may be at work.
-    pub(crate) warm_up: CancelFlag,
+    /// Raised to end what the model does ahead of any request: the warm-up or the look-ahead that may be at work.
+    pub(crate) ahead: CancelFlag,
     /// Of the folders of the workspace.
     pub(crate) indexes: Vec<Subscription>,
     pub(crate) last_scan: Option<Instant>,
@@ -104,6 +109,7 @@ impl Session {
         let settings = Settings::new(options);
         Self {
             model: model(host, settings.session()),
+            other_models: Vec::new(),
             host: Arc::clone(host),
             counted: host.figures.count(),
             settings,
@@ -121,7 +127,7 @@ impl Session {
             status_method: ext::STATUS,
             typing: Typing::default(),
             shown: None,
-            warm_up: CancelFlag::default(),
+            ahead: CancelFlag::default(),
             indexes: Vec::new(),
             last_scan: None,
             ways,
@@ -136,6 +142,20 @@ impl Session {
             self.model = model(&self.host, config);
             self.load_requested = false;
         }
+        self.other_models.clear();
+    }
+
+    /// The model and the limits for a document: those of its folder.
+    pub(crate) fn model_at(&mut self, path: Option<&Path>) -> SessionModel {
+        let scope = Arc::clone(self.settings.at(path));
+        let (name, limits) = (&scope.config.model.name, limits(&scope.config));
+        let mut known = iter::once(&self.model).chain(&self.other_models);
+        if let Some(known) = known.find(|known| known.is(name, limits)) {
+            return known.clone();
+        }
+        let model = model(&self.host, &scope.config);
+        self.other_models.push(model.clone());
+        model
     }
 
     /// Has the weights read; returns at once.
@@ -169,5 +189,6 @@ fn limits(config: &Config) -> Limits {
     Limits {
         max_tokens: config.completion.max_tokens as usize,
         n_prompt: config.completion.max_prompt_tokens as usize,
+        min_confidence: config.completion.min_confidence as f32,
     }
 }

@@ -110,7 +110,7 @@ impl Settings {
         })
     }
 
-    /// Settings of the session as a whole: those of its first folder.
+    /// Settings of the session as a whole, such as `status` and `model.preload`: those of its first folder.
     pub(crate) fn session(&self) -> &Config {
         let scope = self.folders.first().map_or(&self.elsewhere, |(_, scope)| scope);
         &scope.config

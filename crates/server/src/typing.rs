@@ -10,6 +10,9 @@ const MAX_INTERVAL: Duration = Duration::from_secs(2);
 const NEWEST: f64 = 0.25;
 /// Intervals to wait for, from a user who takes suggestions to one who takes none.
 const INTERVALS: (f64, f64) = (1.5, 3.0);
+/// An answer that takes no more than this share of an interval is asked for at every keystroke, as waiting spares next to
+/// nothing.
+const CHEAP: f64 = 0.1;
 /// Suggestions left in a row after which the wait is longest.
 const N_LEFT: u32 = 8;
 
@@ -51,7 +54,8 @@ impl Typing {
     /// How long to wait before the model is asked for what an editor asks for while the user types.
     ///
     /// The answer is to be there when the user has paused for a few intervals: so the time that the model takes counts
-    /// as waited, and so does what has passed since the last keystroke, as editors wait as well.
+    /// as waited, and so does what has passed since the last keystroke, as editors wait as well. A model that answers in
+    /// next to no time is waited with only for a user who takes no suggestions.
     pub(crate) fn delay(&self, now: Instant, starts_line: bool) -> Duration {
         let (Some(interval), Some(last)) = (self.interval, self.last_change) else {
             return Duration::ZERO;
@@ -60,7 +64,9 @@ impl Typing {
             return Duration::ZERO;
         }
         let (least, most) = INTERVALS;
-        let intervals = least + (most - least) * f64::from(self.n_left) / f64::from(N_LEFT);
+        let is_cheap = self.response.is_some_and(|response| response <= CHEAP * interval);
+        let more = (most - least) * f64::from(self.n_left) / f64::from(N_LEFT);
+        let intervals = if is_cheap { more } else { least + more };
         let passed = now.saturating_duration_since(last).as_secs_f64();
         let wait = interval * intervals - self.response.unwrap_or(0.0) - passed;
         Duration::from_secs_f64(wait.clamp(0.0, MAX_DELAY.as_secs_f64()))
@@ -114,6 +120,20 @@ mod tests {
         check(&typing, now, 180);
         typing.answered(Duration::from_secs(9));
         check(&typing, now, 0);
+    }
+
+    #[test]
+    fn a_fast_model_is_asked_at_once_by_who_takes_what_it_says() {
+        let (mut typing, now) = typed(200);
+        typing.answered(Duration::from_millis(20));
+        check(&typing, now, 0);
+        for _ in 0..8 {
+            typing.left();
+        }
+        check(&typing, now, 280);
+        typing.taken();
+        typing.answered(Duration::from_millis(60));
+        check(&typing, now, 270);
     }
 
     #[test]

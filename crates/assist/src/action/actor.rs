@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use context::{Layout, with_line_feeds};
-use tokenizer::{ChatTemplate, Tokenizer};
+use tokenizer::ChatTemplate;
 use workspace::{Document, Snapshot};
 
 use crate::action::change::{ActionAnswer, Change, Effect, Target};
@@ -15,18 +15,15 @@ use crate::action::offer::{Abilities, Offer, offers};
 use crate::action::parses;
 use crate::action::refusal::Refusal;
 use crate::action::request::{Action, ActionRequest, Diagnostic};
-use crate::action::writer::{Watch, Writer};
 use crate::completion::Config;
 use crate::next_edit::NextEdit;
 use crate::reason::Reason;
-use crate::source::Generate;
+use crate::writer::{Watch, Writer};
 
 /// Does actions with one model.
 #[derive(Debug, Clone)]
 pub(crate) struct Actor {
     writer: Arc<Writer>,
-    tokenizer: Arc<Tokenizer>,
-    control_tokens: Vec<String>,
     config: Config,
     layout: Layout,
     /// `None` for a model that does not follow instructions.
@@ -34,16 +31,9 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(
-        source: Box<dyn Generate>,
-        tokenizer: Arc<Tokenizer>,
-        eos: &[u32],
-        config: Config,
-    ) -> Self {
-        let control_tokens = tokenizer.special_names().map(str::to_owned).collect();
-        let layout = config.layout.unwrap_or_else(|| Layout::of(&tokenizer));
-        let writer = Arc::new(Writer::new(source, Arc::clone(&tokenizer), eos));
-        Self { writer, tokenizer, control_tokens, config, layout, chat: None }
+    pub(crate) fn new(writer: Arc<Writer>, config: Config) -> Self {
+        let layout = config.layout.unwrap_or_else(|| Layout::of(&writer.tokenizer));
+        Self { writer, config, layout, chat: None }
     }
 
     pub(crate) fn with_chat(&self, chat: ChatTemplate) -> Self {
@@ -52,7 +42,7 @@ impl Actor {
 
     /// The same under other limits.
     pub(crate) fn with_config(&self, config: Config) -> Self {
-        let layout = config.layout.unwrap_or_else(|| Layout::of(&self.tokenizer));
+        let layout = config.layout.unwrap_or_else(|| Layout::of(&self.writer.tokenizer));
         Self { config, layout, ..self.clone() }
     }
 
@@ -86,7 +76,6 @@ impl Actor {
             writer: &self.writer,
             config: self.config,
             layout: self.layout,
-            control_tokens: &self.control_tokens,
             snapshot,
             document,
             watch,

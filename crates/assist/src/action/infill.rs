@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use context::{Budget, Layout, Settings, caret_offset, prompt, with_line_feeds};
-use engine::{Outcome, Sampling};
+use engine::{Outcome, Priority, Sampling};
 use syntax::Item;
 use text::{Buffer, Edit};
 use workspace::{Document, Snapshot};
@@ -12,12 +12,12 @@ use crate::action::comment::Style;
 use crate::action::hole::{Hole, Opened, indent_of, indent_unit, without_margins};
 use crate::action::minimal;
 use crate::action::refusal::Refusal;
-use crate::action::writer::{Order, Watch, Writer, Written};
 use crate::completer::reason_of;
 use crate::completion::{Config, Trigger};
 use crate::reason::Reason;
 use crate::site::Site;
 use crate::trim::{self, Ended};
+use crate::writer::{Order, Watch, Writer, Written};
 
 /// A body or a selection is longer than what one completes while typing, in tokens.
 const MAX_TOKENS: usize = 384;
@@ -53,11 +53,15 @@ impl<R: Into<Refusal>> From<R> for Filled {
     }
 }
 
+/// An action that was called off changes nothing, whatever was written until then.
+pub(crate) fn not_cancelled(written: Written, watch: Watch<'_>) -> Result<Written, Refusal> {
+    if watch.cancel.is_raised() { Err(Reason::Cancelled.into()) } else { Ok(written) }
+}
+
 pub(crate) struct Infill<'a> {
     pub(crate) writer: &'a Writer,
     pub(crate) config: Config,
     pub(crate) layout: Layout,
-    pub(crate) control_tokens: &'a [String],
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) document: &'a Document,
     pub(crate) watch: Watch<'a>,
@@ -91,7 +95,8 @@ impl Infill<'_> {
         for attempt in 0..N_ATTEMPTS {
             let mut n_seen = 0;
             let written = self.write(&opened, attempt, &old, MAX_TOKENS, |text, is_complete| {
-                let stop = trim::stop(&site, self.control_tokens, text, n_seen, is_complete);
+                let stop =
+                    trim::stop(&site, &self.writer.control_tokens, text, n_seen, is_complete);
                 n_seen = text.len();
                 stop.map(|stop| stop.at)
             });
@@ -165,7 +170,9 @@ impl Infill<'_> {
         stop: impl FnMut(&str, bool) -> Option<usize>,
     ) -> Result<Written, Refusal> {
         let offset = caret_offset(&opened.document.buffer, opened.caret);
-        let order = |n_context: usize| {
+        let assumed = self.config.n_prompt + self.config.max_tokens;
+        let order = |n_context: Option<usize>| -> Result<Order, Refusal> {
+            let n_context = n_context.unwrap_or(assumed);
             let max_tokens = max_tokens.min(n_context / 2);
             let settings = Settings {
                 budget: Budget::share(self.config.n_prompt.min(n_context - max_tokens)),
@@ -180,13 +187,13 @@ impl Infill<'_> {
                 tokens: prompt.tokens,
                 max_tokens,
                 sampling: self.sampling(attempt),
+                priority: Priority::Action,
                 drafts: self.writer.tokenizer.encode(old),
                 held_back: prompt.held_back,
                 keeps_markup: false,
             })
         };
-        let assumed = self.config.n_prompt + self.config.max_tokens;
-        self.writer.write(assumed, order, self.watch, stop)
+        not_cancelled(self.writer.write(order, self.watch, stop)?, self.watch)
     }
 
     fn sampling(&self, attempt: u64) -> Sampling {

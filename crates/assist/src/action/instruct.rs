@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use context::with_line_feeds;
+use engine::Priority;
 use syntax::{Item, Language, n_errors};
 use text::{Buffer, Edit};
 use tokenizer::{ChatTemplate, Message};
@@ -12,15 +13,15 @@ use workspace::{Document, Snapshot, mask};
 use crate::action::change::{ActionAnswer, Change, Concern, Effect, Target};
 use crate::action::concealed::Concealed;
 use crate::action::hole::{indent_of, indent_unit, without_margins};
-use crate::action::infill::Filled;
+use crate::action::infill::{Filled, not_cancelled};
 use crate::action::instruction::{self, Instruction};
 use crate::action::refusal::Refusal;
 use crate::action::request::Diagnostic;
 use crate::action::test_file;
-use crate::action::writer::{Order, Watch, Writer, Written};
 use crate::action::{extract, fit, minimal};
 use crate::completion::Config;
 use crate::reason::Reason;
+use crate::writer::{Order, Watch, Writer, Written};
 
 /// Longest explanation and longest tests, in tokens.
 const MAX_WORDS: usize = 768;
@@ -235,7 +236,9 @@ impl Instruct<'_> {
         let opens = code && tokenizer.special("<think>").is_none();
         let language = self.document.language.map(Language::name).unwrap_or_default();
         let opening = if opens { format!("```{language}\n") } else { String::new() };
-        let order = |n_context: usize| {
+        let assumed = self.config.n_prompt + self.config.max_tokens;
+        let order = |n_context: Option<usize>| -> Result<Order, Refusal> {
+            let n_context = n_context.unwrap_or(assumed);
             let encoded = self.chat.encode(&messages, tokenizer);
             let mut tokens = encoded.map_err(|error| Reason::EngineError(error.to_string()))?;
             tokens.extend(tokenizer.encode_after(&tokens, &opening));
@@ -247,16 +250,17 @@ impl Instruct<'_> {
                 tokens,
                 max_tokens: limit.min(room),
                 sampling: self.config.sampling,
+                priority: Priority::Action,
                 drafts: tokenizer.encode(old),
                 held_back: String::new(),
                 keeps_markup: true,
             })
         };
-        let assumed = self.config.n_prompt + self.config.max_tokens;
-        let mut written = self.writer.write(assumed, order, self.watch, |text, _| {
+        let written = self.writer.write(order, self.watch, |text, _| {
             let may_end = code && text.trim_end().ends_with(['`', '~']);
             (may_end && extract::is_complete(&format!("{opening}{text}"))).then_some(text.len())
         })?;
+        let mut written = not_cancelled(written, self.watch)?;
         written.text.insert_str(0, &opening);
         written.stop = written.stop.map(|at| at + opening.len());
         Ok(written)

@@ -12,9 +12,10 @@ use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Stat
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Workspace};
 
-use crate::action::{Action, ActionAnswer, ActionRequest, Actor, Effect, Watch};
+use crate::action::{Action, ActionAnswer, ActionRequest, Actor, Effect};
 use crate::completion::Config;
 use crate::source::{Generate, Tokens};
+use crate::writer::{Watch, Writer};
 
 static TOKENIZER: LazyLock<Arc<Tokenizer>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tokenizer");
@@ -109,7 +110,8 @@ impl Stage {
             answers: answers.iter().map(|&answer| answer.to_owned()).collect(),
             requests: Arc::clone(&requests),
         };
-        let actor = Actor::new(Box::new(script), Arc::clone(&TOKENIZER), &[], CONFIG);
+        let writer = Writer::new(Box::new(script), Arc::clone(&TOKENIZER), &[]);
+        let actor = Actor::new(Arc::new(writer), CONFIG);
         let mut workspace = Workspace::new(vec![PathBuf::from("/home")]);
         let document = DocumentId("file:///home/shape".into());
         let path = Some(PathBuf::from("/home/shape"));

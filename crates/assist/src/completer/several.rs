@@ -1,6 +1,6 @@
 //! More than one suggestion for a place, for whoever asks by hand and wants to choose.
 
-use engine::{CancelFlag, Sampling};
+use engine::{CancelFlag, Priority, Sampling};
 use workspace::{DocumentId, Snapshot};
 
 use super::{Completer, suggested, suggestion};
@@ -47,14 +47,16 @@ impl Completer {
         texts.retain(|text| is_new(text, &mut known));
         texts.truncate(MAX_ITEMS - 1);
         if texts.len() < MAX_ITEMS - 1 {
-            let prompt = self.prompt(snapshot, document, offset, self.source.n_context()).ok()?;
+            let n_context = self.writer.source.n_context();
+            let prompt = self.prompt(snapshot, document, offset, n_context).ok()?;
             for seed in 0..MAX_DRAWS {
                 if texts.len() == MAX_ITEMS - 1 || cancel.is_raised() {
                     break;
                 }
                 let sampling = Sampling { seed, ..WARM };
-                let Ok(written) = self.write(&prompt, &site, sampling, cancel) else { break };
-                let Ok(text) = suggested(&site, &written).0 else { continue };
+                let order = |_| Ok(self.order(prompt.clone(), sampling, Priority::Interactive));
+                let Ok(answer) = self.write(order, &site, cancel) else { break };
+                let Ok(text) = suggested(&site, &answer).0 else { continue };
                 if is_new(&text, &mut known) {
                     self.memo.remember_behind(id, Trigger::Invoked, &site, &text, &prompt.pieces);
                     texts.push(text);

@@ -130,9 +130,26 @@ fn print(report: &Report) -> Result<()> {
         Some(latency) => writeln!(
             stdout,
             "; of the last {}, half took {:.0} ms or less and 95 % {:.0} ms or less",
-            latency.requests, latency.p50_ms, latency.p95_ms
+            latency.whole.requests, latency.whole.p50_ms, latency.whole.p95_ms
         )?,
         None => writeln!(stdout)?,
+    }
+    if let Some(latency) = &report.latency {
+        let parts = [
+            ("waited", latency.waited),
+            ("queued", latency.queued),
+            ("prefill", latency.prefill),
+            ("decode", latency.decode),
+            ("cancel", latency.cancel_to_idle),
+        ];
+        for (name, times) in parts {
+            let Some(times) = times else { continue };
+            writeln!(
+                stdout,
+                "  {name:8} half {:.1} ms or less, 95 % {:.1} ms or less, at most {:.1} ms",
+                times.p50_ms, times.p95_ms, times.longest_ms
+            )?;
+        }
     }
     writeln!(stdout, "sessions   {}", report.sessions.len())?;
     for session in &report.sessions {

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Bool,
     /// Both ends included.
     Integer(i64, i64),
+    /// Both ends included.
+    Number(f64, f64),
     Text,
     Texts,
 }
@@ -46,6 +48,9 @@ impl Kind {
             Self::Integer(min, max) => {
                 value.as_i64().is_some_and(|number| *min <= number && number <= *max)
             }
+            Self::Number(min, max) => {
+                value.as_f64().is_some_and(|number| *min <= number && number <= *max)
+            }
             Self::Text => value.is_string(),
             Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         }
@@ -56,6 +61,7 @@ impl Kind {
         match self {
             Self::Bool => "true or false".into(),
             Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min, max) => format!("a number from {min} to {max}"),
             Self::Text => "a text".into(),
             Self::Texts => "a list of texts".into(),
         }
@@ -112,6 +118,10 @@ fn kind(property: &Value) -> Kind {
         Some("boolean") => Kind::Bool,
         Some("integer") => {
             Kind::Integer(bound("minimum", 0), bound("maximum", i64::from(u32::MAX)))
+        }
+        Some("number") => {
+            let bound = |name| property.get(name).and_then(Value::as_f64);
+            Kind::Number(bound("minimum").unwrap_or(f64::MIN), bound("maximum").unwrap_or(f64::MAX))
         }
         Some("array") => Kind::Texts,
         _ => Kind::Text,

@@ -28,7 +28,8 @@ pub(crate) fn handle(
         let _ = reply.send(Vec::new());
         return;
     };
-    let (model, snapshot) = (session.model.clone(), session.workspace.snapshot());
+    let (model, snapshot) =
+        (session.model_at(document.path.as_deref()), session.workspace.snapshot());
     // The text may have to be parsed first, and the model opened, which is not for the thread of the session.
     session.work(&session.lanes.quick, move || {
         let menu = model

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use assist::{CancelFlag, Status};
 use tower_lsp_server::ls_types::{DidChangeTextDocumentParams, TextDocumentContentChangeEvent};
 use workspace::DocumentId;
 
+use crate::ahead;
 use crate::handlers;
 use crate::proto::from;
 use crate::session::Session;
@@ -37,7 +37,7 @@ pub(crate) fn handle(session: &mut Session, params: DidChangeTextDocumentParams)
     {
         // Who types will want a suggestion.
         session.preload();
-        warm_up(session, id, caret);
+        ahead::read(session, id, caret);
     }
 }
 
@@ -50,23 +50,6 @@ fn caret_after(
     let document = session.workspace.document(id)?;
     let start = document.buffer.offset(from::position(last.range?.start), session.client.encoding);
     Some(start + last.text.len())
-}
-
-/// Lets the model read the prompt that a request here would have, while it has nothing else to do.
-fn warm_up(session: &mut Session, id: DocumentId, caret: usize) {
-    session.warm_up.raise();
-    let Some(assistant) = session.model.at_hand() else { return };
-    if assistant.engine().status() != Status::Ready {
-        return;
-    }
-    let cancel = CancelFlag::default();
-    session.warm_up = cancel.clone();
-    let snapshot = session.workspace.snapshot();
-    session.work(&session.lanes.slow, move || {
-        if !cancel.is_raised() {
-            assistant.warm_up(&snapshot, &id, caret, &cancel);
-        }
-    });
 }
 
 /// Sees what the change says of the suggestion that is shown.

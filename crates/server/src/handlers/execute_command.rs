@@ -54,6 +54,7 @@ pub(crate) fn handle(
         }
     };
     let request = action_request(session, &document, action, argument);
+    let model = session.model_at(document.path.as_deref());
     let working = Working {
         action,
         document,
@@ -67,7 +68,7 @@ pub(crate) fn handle(
     }
     session.load_requested = true;
     progress::show_load(session);
-    let (model, snapshot) = (session.model.clone(), session.workspace.snapshot());
+    let snapshot = session.workspace.snapshot();
     let slow = session.lanes.slow.clone();
     let events = session.ways.events.clone();
     let work = move || {

@@ -6,7 +6,8 @@ use engine::{CancelFlag, Sampling};
 use workspace::Language;
 
 use super::{Stage, check, shown};
-use crate::action::{Action, Concern, Effect, Target, Watch};
+use crate::action::{Action, Concern, Effect, Target};
+use crate::writer::Watch;
 
 use Action::{Complete, Document, Rewrite};
 use Language::{C, Go, JavaScript, Python, Rust, TypeScript};

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 
-use crate::action::refusal::Refusal;
-use crate::completer::without_held_back;
+use crate::confidence::Likelihoods;
 use crate::reason::Reason;
 use crate::source::Generate;
 
-/// Who waits for an action: how it is called off, and who is told how far it is.
+/// Who waits: how it is called off, and who is told how far it is.
 #[derive(Clone, Copy)]
 pub struct Watch<'a> {
     pub cancel: &'a CancelFlag,
@@ -31,6 +30,7 @@ pub(crate) struct Order {
     pub(crate) tokens: Vec<u32>,
     pub(crate) max_tokens: usize,
     pub(crate) sampling: Sampling,
+    pub(crate) priority: Priority,
     /// What the text may be like.
     pub(crate) drafts: Vec<u32>,
     /// As in [`context::Prompt`].
@@ -43,6 +43,7 @@ pub(crate) struct Order {
 pub(crate) struct Written {
     /// With line feeds for line ends.
     pub(crate) text: String,
+    pub(crate) likelihoods: Likelihoods,
     /// Where the text was ended, in bytes; `None` when the model ended it.
     pub(crate) stop: Option<usize>,
     pub(crate) outcome: Outcome,
@@ -62,47 +63,49 @@ impl Written {
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    source: Box<dyn Generate>,
+    pub(crate) source: Box<dyn Generate>,
     pub(crate) tokenizer: Arc<Tokenizer>,
+    /// Names of the special tokens.
+    pub(crate) control_tokens: Vec<String>,
     /// Ids that end a text, those of special tokens included.
     stop_tokens: Vec<u32>,
 }
 
 impl Writer {
     pub(crate) fn new(source: Box<dyn Generate>, tokenizer: Arc<Tokenizer>, eos: &[u32]) -> Self {
-        let specials = tokenizer.special_names().filter_map(|name| tokenizer.special(name));
+        let control_tokens: Vec<String> = tokenizer.special_names().map(str::to_owned).collect();
+        let specials = control_tokens.iter().filter_map(|name| tokenizer.special(name));
         let mut stop_tokens: Vec<u32> = eos.iter().copied().chain(specials).collect();
         stop_tokens.sort_unstable();
         stop_tokens.dedup();
-        Self { source, tokenizer, stop_tokens }
+        Self { source, tokenizer, control_tokens, stop_tokens }
     }
 
-    /// Writes what `order` gives for a context of so many tokens, `assumed` until the model is loaded. `stop` sees the
-    /// text as it grows, and in the end with `true`.
-    pub(crate) fn write(
+    /// Writes what `order` gives for a context of so many tokens, which is not known before the model is loaded. `stop` sees
+    /// the text as it grows, and in the end with `true`. A text that was called off is what there is of it.
+    pub(crate) fn write<E: From<Reason>>(
         &self,
-        assumed: usize,
-        order: impl Fn(usize) -> Result<Order, Refusal>,
+        mut order: impl FnMut(Option<usize>) -> Result<Order, E>,
         watch: Watch<'_>,
         mut stop: impl FnMut(&str, bool) -> Option<usize>,
-    ) -> Result<Written, Refusal> {
+    ) -> Result<Written, E> {
         if let Status::Failed(why) = self.source.status() {
             return Err(Reason::ModelFailed(why).into());
         }
-        let first = order(self.source.n_context().unwrap_or(assumed))?;
+        let first = order(self.source.n_context())?;
         let written = match self.run(first, watch, &mut stop) {
             // A model that was loaded only just now may hold less than was assumed.
-            Err(Error::TooLong { n_context, .. }) => self.run(order(n_context)?, watch, &mut stop),
+            Err(Error::TooLong { n_context, .. }) => {
+                self.run(order(Some(n_context))?, watch, &mut stop)
+            }
             other => other,
         };
-        let written = written.map_err(|error| match error {
-            Error::Load(why) => Reason::ModelFailed(why),
-            other => Reason::EngineError(other.to_string()),
-        })?;
-        if watch.cancel.is_raised() {
-            return Err(Reason::Cancelled.into());
-        }
-        Ok(written)
+        written.map_err(|error| {
+            E::from(match error {
+                Error::Load(why) => Reason::ModelFailed(why),
+                other => Reason::EngineError(other.to_string()),
+            })
+        })
     }
 
     fn stop_tokens(&self, keeps_markup: bool) -> Vec<u32> {
@@ -126,18 +129,20 @@ impl Writer {
             sampling: order.sampling,
             stop_tokens: self.stop_tokens(order.keeps_markup),
             n_usable_tokens: self.tokenizer.vocab_size(),
-            priority: Priority::Action,
+            priority: order.priority,
             drafts: order.drafts,
             cancel: watch.cancel.clone(),
         })?;
         let mut held_back = order.held_back.as_str();
         let (mut text, mut n_written, mut stopped) = (String::new(), 0, None);
+        let mut likelihoods = Likelihoods::default();
         while stopped.is_none()
             && !watch.cancel.is_raised()
             && let Some(choice) = tokens.next_choice()
         {
             n_written += 1;
             (watch.report)(n_written);
+            likelihoods.push(&text, choice.log_probability);
             let piece = match order.keeps_markup && self.tokenizer.is_special(choice.token) {
                 true => String::from_utf8_lossy(self.tokenizer.bytes(choice.token)).into_owned(),
                 false => stream.push(choice.token).replace('\r', ""),
@@ -151,6 +156,19 @@ impl Writer {
         if stopped.is_none() {
             stopped = stop(&text, true);
         }
-        Ok(Written { text, stop: stopped, outcome })
+        Ok(Written { text, likelihoods, stop: stopped, outcome })
     }
+}
+
+/// `piece` without the beginning of the answer that stands before the caret already. `held_back` is what of that is still to
+/// come; an answer that begins otherwise is left as it is.
+fn without_held_back<'a>(piece: &'a str, held_back: &mut &str) -> &'a str {
+    let n_common = piece.bytes().zip(held_back.bytes()).take_while(|(one, other)| one == other);
+    let n_common = piece.floor_char_boundary(n_common.count());
+    if n_common < piece.len() {
+        *held_back = "";
+    } else {
+        *held_back = held_back.get(n_common..).unwrap_or_default();
+    }
+    piece.get(n_common..).unwrap_or_default()
 }
