@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use test_support::fixture::{Units, line_and_column};
+use test_support::scripted::ScriptedModel;
 
-use crate::harness::{Session, builder, builder_in, document, talkative_model};
+use crate::harness::{Session, builder, builder_in, document, talkative_model, with_settings};
 
 fn offset(text: &str, position: &Value, units: Units) -> usize {
     let at = (
@@ -127,5 +128,49 @@ async fn a_selected_menu_item_is_extended_or_nothing_is_shown() {
     let first: String = text.chars().take(1).collect();
     assert_eq!(ask(&first).await, items);
     assert_eq!(ask("something else altogether").await, json!([]));
+    session.finish().await;
+}
+
+/// Takes what is suggested at the end of a line, and says what ended the next suggestion there; each `number` makes another document.
+async fn after_taking(session: &mut Session, number: usize) -> Value {
+    let uri = format!("file:///{number}.rs");
+    let line = format!("    let value_{number} = ");
+    session.did_open(&uri, "rust", 1, &format!("fn main() {{\n{line}\n}}\n")).await;
+    let id = session.inline_completion(&uri, (1, line.len()), 2).await;
+    let items = session.answer(id).await.unwrap()["items"].clone();
+    let taken = items[0]["insertText"].as_str().unwrap().trim_start().to_owned();
+    // Time for the model, as long as a few messages take.
+    for _ in 0..20 {
+        session.document_state(&uri).await;
+    }
+    let change = json!([{"range": items[0]["range"], "text": taken}]);
+    session.did_change(&uri, 2, change).await;
+    let end = items[0]["range"]["start"]["character"].as_u64().unwrap() as usize + taken.len();
+    session.explain(&uri, (1, end)).await["stoppedBy"].clone()
+}
+
+#[tokio::test]
+async fn what_follows_a_suggestion_is_written_while_it_is_shown() {
+    let model = ScriptedModel::new("compute(first);\n");
+    let mut session = Session::start_scripted(builder(), &model).await;
+    drop(session.hold_engine());
+    // How fast the model is next to the messages is not known, but some time it is there first.
+    let mut number = 0;
+    while after_taking(&mut session, number).await != "memo" {
+        number += 1;
+    }
+    session.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_looks_ahead_where_that_is_switched_off() {
+    let model = ScriptedModel::new("compute(first);\n");
+    let settings = json!({"completion": {"minConfidence": 0, "lookAhead": false}});
+    let mut session =
+        Session::start_scripted_with(builder(), &model, with_settings(settings)).await;
+    drop(session.hold_engine());
+    for number in 0..4 {
+        assert_ne!(after_taking(&mut session, number).await, "memo");
+    }
     session.finish().await;
 }
