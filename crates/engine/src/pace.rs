@@ -2,30 +2,37 @@
 
 use std::time::Duration;
 
-/// What a chunk may take: with what the step before it took, a cancelled request ends within 30 ms.
+/// What a layer may take for a chunk, since a request is cancelled between two layers: it is to end within 30 ms.
 const TARGET: Duration = Duration::from_millis(20);
 
 /// Larger chunks gain nothing more.
 const MAX_CHUNK: usize = 512;
 
-/// Below, reading the weights for each chunk costs more than the tokens do.
-const MIN_CHUNK: usize = 8;
+/// Below, reading the weights and bringing them into order costs much beside the tokens: a large model on a slow machine is
+/// cancelled later instead.
+const MIN_CHUNK: usize = 64;
 
 /// The first chunk, before anything was measured.
-const FIRST_CHUNK: usize = 32;
+const FIRST_CHUNK: usize = 64;
 
 /// Follows the time that chunks take.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
+    n_layers: usize,
     seconds_per_token: Option<f64>,
 }
 
 impl Pace {
+    pub(crate) fn new(n_layers: usize) -> Self {
+        Self { n_layers, seconds_per_token: None }
+    }
+
     pub(crate) fn chunk(&self) -> usize {
         match self.seconds_per_token {
             None => FIRST_CHUNK,
             Some(seconds) => {
-                ((TARGET.as_secs_f64() / seconds) as usize).clamp(MIN_CHUNK, MAX_CHUNK)
+                let target = TARGET.as_secs_f64() * self.n_layers as f64;
+                ((target / seconds) as usize).clamp(MIN_CHUNK, MAX_CHUNK)
             }
         }
     }
@@ -47,7 +54,7 @@ mod tests {
 
     #[track_caller]
     fn check(observed: &[(usize, u64)], expected: usize) {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(4);
         for &(n_tokens, millis) in observed {
             pace.observe(n_tokens, Duration::from_millis(millis));
         }
@@ -56,15 +63,15 @@ mod tests {
 
     #[test]
     fn chunks_fit_the_time_that_a_cancellation_may_take() {
-        check(&[], 32);
-        check(&[(32, 8)], 80);
-        check(&[(32, 32), (16, 48)], 10);
-        check(&[(32, 0)], 512);
-        check(&[(32, 3200)], 8);
+        check(&[], 64);
+        check(&[(64, 64)], 80);
+        check(&[(64, 32), (64, 64)], 106);
+        check(&[(64, 0)], 512);
+        check(&[(64, 6400)], 64);
     }
 
     #[test]
     fn the_end_of_a_prompt_is_not_taken_for_a_chunk() {
-        check(&[(32, 8), (1, 5)], 80);
+        check(&[(64, 64), (1, 5)], 80);
     }
 }

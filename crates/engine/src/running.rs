@@ -116,11 +116,11 @@ impl Running {
         &mut self,
         model: &Plt,
         pace: &mut Pace,
-        keep_going: impl FnMut() -> bool,
+        mut keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Outcome>, model::Error> {
         let started = Instant::now();
         let finish = match &self.phase {
-            Phase::Filling => self.fill(model, pace)?,
+            Phase::Filling => self.fill(model, pace, &mut keep_going)?,
             Phase::Settling => self.settle(model, pace.chunk(), keep_going)?,
             Phase::Decoding(_) => self.decode(model)?,
         };
@@ -136,11 +136,18 @@ impl Running {
         }))
     }
 
-    fn fill(&mut self, model: &Plt, pace: &mut Pace) -> Result<Option<Finish>, model::Error> {
+    fn fill(
+        &mut self,
+        model: &Plt,
+        pace: &mut Pace,
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Finish>, model::Error> {
         let rest = &self.job.request.tokens[self.sequence.len()..];
         let chunk = &rest[..pace.chunk().min(rest.len())];
         let started = Instant::now();
-        self.sequence.extend(model, chunk)?;
+        if !self.sequence.extend(model, chunk, keep_going)? {
+            return Ok(None);
+        }
         pace.observe(chunk.len(), started.elapsed());
         if chunk.len() < rest.len() {
             return Ok(None);

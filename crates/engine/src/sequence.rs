@@ -37,9 +37,14 @@ impl Sequence {
         n_reused
     }
 
-    /// The first loop over more tokens.
-    pub(crate) fn extend(&mut self, model: &Plt, tokens: &[u32]) -> Result<(), model::Error> {
-        model.extend(tokens, &mut self.cache)
+    /// The first loop over more tokens; `false` when `keep_going` said no on the way, and nothing was added.
+    pub(crate) fn extend(
+        &mut self,
+        model: &Plt,
+        tokens: &[u32],
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, model::Error> {
+        model.extend_while(tokens, &mut self.cache, keep_going)
     }
 
     /// Logits after the last token; `None` when `keep_going` said no on the way.

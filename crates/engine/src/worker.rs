@@ -258,8 +258,8 @@ where
                     n_parameters: config.n_parameters(),
                 };
                 tracing::info!(elapsed = ?started.elapsed(), ?info, "model loaded");
+                self.pace = Pace::new(config.n_layers);
                 self.weights = Weights::Loaded(Box::new(model));
-                self.pace = Pace::default();
                 self.shared.write(|state| {
                     state.status = Status::Ready;
                     state.info = Some(info);

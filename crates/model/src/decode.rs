@@ -43,7 +43,7 @@ impl Plt {
                 *x = embedded * emb_scale + before * hidden_scale;
             }
         }
-        run_single(&single.layers, single.layers.len(), room, cache);
+        run_single(&single.layers, single.layers.len(), room, cache, &mut || true);
 
         let (handed_on, last) = room.states.split_at((n_loops - 1) * hidden);
         for (loop_idx, state) in handed_on.chunks_exact(hidden).enumerate() {

@@ -49,6 +49,9 @@ pub enum Error {
     ContextFull { position: usize, n_context: usize },
     #[error("the logits are not finite; the weights are damaged or were not converted right")]
     NotFinite,
+    /// Only from within calls that ask whether to go on, which answer in their own way.
+    #[error("the computation was stopped")]
+    Stopped,
     #[error("no tokens were given")]
     NoTokens,
     #[error("tensor computation failed: {0}")]

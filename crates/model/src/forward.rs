@@ -43,12 +43,27 @@ impl Plt {
     ///
     /// Any division of a text into chunks gives the same result. When it fails, the sequence is as it was before.
     pub fn extend(&self, tokens: &[u32], cache: &mut Cache) -> Result<(), Error> {
-        self.run_first_loop(tokens, cache).map(drop)
+        self.run_first_loop(tokens, cache, &mut || true).map(drop)
+    }
+
+    /// The same, asking `keep_going` before each layer; where it says no, the answer is `false` and the sequence is as it was.
+    pub fn extend_while(
+        &self,
+        tokens: &[u32],
+        cache: &mut Cache,
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, Error> {
+        match self.run_first_loop(tokens, cache, keep_going) {
+            Ok(_) => Ok(true),
+            Err(Error::Stopped) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Logits after the last token: runs the later loops over as much of the text as these depend on.
     ///
-    /// `keep_going` is asked between chunks; where it says no, the answer is `None` and the first loop's work stays.
+    /// `keep_going` is asked before each layer of a chunk; where it says no, the answer is `None` and the first loop's work
+    /// stays.
     pub fn settle(
         &self,
         cache: &mut Cache,
@@ -57,7 +72,7 @@ impl Plt {
         self.settle_in_chunks(cache, self.cache_shape.chunk, keep_going)
     }
 
-    /// The same, asking `keep_going` after `chunk` tokens at most.
+    /// The same, in chunks of `chunk` tokens at most.
     pub fn settle_in_chunks(
         &self,
         cache: &mut Cache,
@@ -83,13 +98,20 @@ impl Plt {
             return Err(Error::NoTokens);
         }
         let start = cache.len();
-        let mut states = self.run_first_loop(tokens, cache)?;
+        let mut states = self.run_first_loop(tokens, cache, &mut || true)?;
         for loop_idx in 1..self.config.n_loops {
             let mut chunks = Vec::new();
             for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
                 let positions = first..cache.len().min(first + self.cache_shape.chunk);
                 let n_layers = self.stack.len();
-                chunks.push(self.run_chunk(loop_idx, positions.clone(), n_layers, cache)?);
+                let keep_going = &mut || true;
+                chunks.push(self.run_chunk(
+                    loop_idx,
+                    positions.clone(),
+                    n_layers,
+                    cache,
+                    keep_going,
+                )?);
                 cache.extend_span(loop_idx, positions.end);
             }
             states = Tensor::cat(&chunks, 0)?;
@@ -123,7 +145,9 @@ impl Plt {
         }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
-        if !cache.spans().iter().all(is_close) {
+        // A loop that was stopped after a cut has nothing left, and the one behind it may be ahead.
+        let in_order = |spans: &[Span]| spans[1].to <= spans[0].to;
+        if !(cache.spans().iter().all(is_close) && cache.spans().windows(2).all(in_order)) {
             self.settle(cache, || true)?;
         }
         if !tokens.is_empty() {
@@ -154,7 +178,7 @@ impl Plt {
         }
         let (parts, n_layers) = (rows.parts.clone(), self.stack.len());
         let input = Tensor::cat(&inputs, 0)?;
-        let states = self.stack.run(input, parts, n_layers, &self.config, cache)?;
+        let states = self.stack.run(input, parts, n_layers, &self.config, cache, &mut || true)?;
         let mut first = 0;
         for Part { loop_idx, positions } in rows.parts.iter().filter(|part| part.loop_idx < last) {
             let states = states.narrow(0, first, positions.len())?;
@@ -209,53 +233,57 @@ impl Plt {
         let shape = Shape { n_layers: self.stack.len(), window: self.config.window, slack };
         let runs = plan(shape, cache.spans(), cache.len());
         for (loop_idx, run) in (1..).zip(runs) {
-            let done = match run {
-                Run::Full { from } => self.run_on(loop_idx, from, chunk, cache, &mut keep_going)?,
+            let ran = match run {
+                Run::Full { from } => self.run_on(loop_idx, from, chunk, cache, &mut keep_going),
                 Run::Tail { from } => {
-                    self.run_tail(loop_idx, from, shape, chunk, cache, &mut keep_going)?
+                    self.run_tail(loop_idx, from, shape, chunk, cache, &mut keep_going)
                 }
             };
-            if !done {
-                return Ok(None);
+            match ran {
+                Err(Error::Stopped) => return Ok(None),
+                ran => ran?,
             }
         }
         cache.output().map(|output| self.read_out(output)).transpose()
     }
 
     /// Loop 0 over new tokens; returns its states, [tokens, hidden].
-    fn run_first_loop(&self, tokens: &[u32], cache: &mut Cache) -> Result<Tensor, Error> {
+    fn run_first_loop(
+        &self,
+        tokens: &[u32],
+        cache: &mut Cache,
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<Tensor, Error> {
         let embedded = self.embed(tokens)?;
         cache.reserve(tokens.len())?;
-        let states = self.run(0, embedded, cache.len(), self.stack.len(), cache)?;
+        let (start, n_layers) = (cache.len(), self.stack.len());
+        let states = self.run(0, embedded, start, n_layers, cache, keep_going)?;
         cache.advance(tokens);
         self.keep_output(0, &states, cache)?;
         Ok(states)
     }
 
-    /// A later loop through all layers from `start` to the end; `false` when it was stopped on the way.
+    /// A later loop through all layers from `start` to the end.
     fn run_on(
         &self,
         loop_idx: usize,
         start: usize,
         chunk: usize,
         cache: &mut Cache,
-        keep_going: &mut impl FnMut() -> bool,
-    ) -> Result<bool, Error> {
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
         let from = if start == 0 { 0 } else { cache.spans()[loop_idx - 1].from };
         let mut position = start;
         while position < cache.len() {
-            if !keep_going() {
-                return Ok(false);
-            }
             let end = cache.len().min(position + chunk);
-            self.run_chunk(loop_idx, position..end, self.stack.len(), cache)?;
+            self.run_chunk(loop_idx, position..end, self.stack.len(), cache, keep_going)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// A later loop over a tail, each W tokens one layer higher than the W before; `false` when it was stopped.
+    /// A later loop over a tail, each W tokens one layer higher than the W before.
     fn run_tail(
         &self,
         loop_idx: usize,
@@ -263,16 +291,13 @@ impl Plt {
         shape: Shape,
         chunk: usize,
         cache: &mut Cache,
-        keep_going: &mut impl FnMut() -> bool,
-    ) -> Result<bool, Error> {
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
         // Until the end is reached nothing of it can be gone on from.
         cache.restart(loop_idx, start);
         let whole_from = start + shape.reach();
         let mut position = start;
         while position < cache.len() {
-            if !keep_going() {
-                return Ok(false);
-            }
             let (band_end, n_layers) = match position < whole_from {
                 true => {
                     let band = (position - start) / shape.window;
@@ -281,11 +306,11 @@ impl Plt {
                 false => (cache.len(), shape.n_layers),
             };
             let end = cache.len().min(band_end).min(position + chunk);
-            self.run_chunk(loop_idx, position..end, n_layers, cache)?;
+            self.run_chunk(loop_idx, position..end, n_layers, cache, keep_going)?;
             position = end;
         }
         cache.set_span(loop_idx, Span { from: whole_from, to: cache.len() });
-        Ok(true)
+        Ok(())
     }
 
     /// Tokens at `positions`, which the first loop has seen, through the first `n_layers` layers of a later loop.
@@ -295,11 +320,12 @@ impl Plt {
         positions: Range<usize>,
         n_layers: usize,
         cache: &mut Cache,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Tensor, Error> {
         let embedded = self.embed(&cache.tokens()[positions.clone()])?;
         let input = self.later_input(loop_idx, &embedded, positions.clone(), cache)?;
         cache.make_room(loop_idx, &positions);
-        let states = self.run(loop_idx, input, positions.start, n_layers, cache)?;
+        let states = self.run(loop_idx, input, positions.start, n_layers, cache, keep_going)?;
         if n_layers == self.stack.len() && positions.end == cache.len() {
             self.keep_output(loop_idx, &states, cache)?;
         }
@@ -316,9 +342,10 @@ impl Plt {
         start: usize,
         n_layers: usize,
         cache: &mut Cache,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Tensor, Error> {
         let parts = vec![Part { loop_idx, positions: start..start + input.dim(0)? }];
-        let states = self.stack.run(input, parts, n_layers, &self.config, cache)?;
+        let states = self.stack.run(input, parts, n_layers, &self.config, cache, keep_going)?;
         if n_layers == self.stack.len() && loop_idx + 1 < self.config.n_loops {
             self.hand_on(loop_idx, start, &states, cache)?;
         }

@@ -12,7 +12,7 @@ mod x86;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::layout::{GROUP, LONGEST_UNIT, View};
+use crate::layout::{GROUP, LONGEST_UNIT, Row, View};
 use crate::operand::Operand;
 use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 use crate::pool::Columns;
@@ -93,6 +93,22 @@ fn run<const ROWS: usize>(
         Instructions::Avx2Vnni => x86::run::<true, ROWS>(weights, outputs, x, first_row, out),
     }
     ROWS
+}
+
+/// As [`Row::unit`].
+#[inline]
+pub(crate) fn unit(
+    instructions: Instructions,
+    row: Row<'_>,
+    idx: usize,
+    integers: &mut [i16],
+    minima: &mut [f32],
+) -> f32 {
+    match instructions {
+        Instructions::Portable => row.unit(idx, integers, minima),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::tile::unit(row, idx, integers, minima),
+    }
 }
 
 /// Brings integers `start..start + 32` of each output into the lines of a panel.

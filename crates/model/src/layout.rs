@@ -122,7 +122,7 @@ impl Row<'_> {
     /// Unit `idx` of a row of integers: weight i of it is `scale * integers[i] + minima[i / 32]`; returns the scale.
     ///
     /// `integers` is as long as [`Activations::unit`] says. Minima are left alone by layouts that have none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unit(self, idx: usize, integers: &mut [i16], minima: &mut [f32]) -> f32 {
         let (_, n_bytes) = self.layout.block();
         let block = || &self.bytes[idx * n_bytes..(idx + 1) * n_bytes];
@@ -295,6 +295,7 @@ fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
+#[inline(always)]
 fn signed(bytes: &[u8], integers: &mut [i16]) {
     for (q, byte) in integers.iter_mut().zip(bytes) {
         *q = i16::from(byte.cast_signed());
@@ -302,6 +303,7 @@ fn signed(bytes: &[u8], integers: &mut [i16]) {
 }
 
 /// Low halves, then high halves of sixteen bytes, less `offset`.
+#[inline(always)]
 fn halves(bytes: &[u8], offset: i16, integers: &mut [i16]) {
     let (low, high) = integers.split_at_mut(GROUP / 2);
     for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
@@ -310,6 +312,7 @@ fn halves(bytes: &[u8], offset: i16, integers: &mut [i16]) {
     }
 }
 
+#[inline(always)]
 fn fifth_bits(bytes: &[u8], integers: &mut [i16]) {
     for (i, q) in integers.iter_mut().enumerate() {
         *q += i16::from((bytes[i / 8] >> (i % 8)) & 1) << 4;

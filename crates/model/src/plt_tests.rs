@@ -228,7 +228,7 @@ proptest! {
 #[derive(Debug, Clone)]
 enum Step {
     Extend(Vec<u32>),
-    /// Reads the last logits with this slack, giving up after so many chunks.
+    /// Reads the last logits with this slack, giving up after so many layers.
     Settle {
         slack: usize,
         chunk: usize,
@@ -246,7 +246,7 @@ fn step() -> impl Strategy<Value = Step> {
     let tokens = |max| proptest::collection::vec(0..48u32, 1..max);
     prop_oneof![
         3 => tokens(40).prop_map(Step::Extend),
-        3 => (0..8usize, 1..5usize, prop_oneof![Just(usize::MAX), 0..12usize])
+        3 => (0..8usize, 1..5usize, prop_oneof![Just(usize::MAX), 0..24usize])
             .prop_map(|(slack, chunk, patience)| Step::Settle { slack, chunk, patience }),
         3 => (tokens(5), 0..100usize).prop_map(|(tokens, keep)| Step::Guess(tokens, keep)),
         2 => (0..48u32).prop_map(Step::Decode),
@@ -389,6 +389,39 @@ fn a_failed_call_leaves_the_cache_as_it_was() {
     let resumed = decode_all(model, &[4], &mut cache);
     let fresh = prefill_all(model, &[1, 2, 3, 4], &mut model.new_cache());
     check_rows("resumed", &resumed, &fresh[3..], EXACT);
+}
+
+#[test]
+fn a_stop_between_two_layers_leaves_the_cache_as_it_was() {
+    let prompt: Vec<u32> = (0..40).map(|i| i * 5 % 48).collect();
+    for (fixture, model) in MODELS.iter() {
+        let fresh = prefill_all(model, &prompt, &mut model.new_cache());
+        let mut cache = model.new_cache();
+        model.prefill(&prompt[..7], &mut cache).unwrap();
+        for n_allowed in 0..model.config().n_layers {
+            let stopped = model.extend_while(&prompt[7..], &mut cache, &mut at_most(n_allowed));
+            assert!(!stopped.unwrap());
+            assert_eq!(cache.tokens(), &prompt[..7]);
+        }
+        model.extend(&prompt[7..], &mut cache).unwrap();
+        let mut found = None;
+        let mut n_allowed = 0;
+        while found.is_none() {
+            found = model.settle_in_chunks(&mut cache, 8, at_most(n_allowed)).unwrap();
+            n_allowed += 1;
+        }
+        let found = found.unwrap().to_f64().unwrap();
+        check_rows(&fixture.name, &found, &fresh[39..], EXACT);
+    }
+}
+
+/// Says yes so many times.
+fn at_most(mut n: usize) -> impl FnMut() -> bool {
+    move || {
+        let goes_on = 0 < n;
+        n = n.saturating_sub(1);
+        goes_on
+    }
 }
 
 #[test]

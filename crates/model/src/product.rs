@@ -106,7 +106,9 @@ impl Panel {
         for (idx, (lines, scales)) in lines.enumerate() {
             let own = rows.iter().zip(&mut integers).zip(&mut scales.0).enumerate();
             for (column, ((row, integers), scale)) in own {
-                *scale = row.unit(inputs.start / unit + idx, &mut integers[..unit], &mut minima);
+                let of_row = inputs.start / unit + idx;
+                let integers = &mut integers[..unit];
+                *scale = kernels::unit(instructions, *row, of_row, integers, &mut minima);
                 if has_minima {
                     let lines = self.minima[idx * unit / GROUP..].iter_mut();
                     for (line, minimum) in lines.zip(minima).take(unit / GROUP) {

@@ -71,7 +71,7 @@ impl Stack {
     }
 
     /// Residual stream [rows, hidden] of `parts` through the first `n_layers` layers, whose K/V and the next layer's are
-    /// written.
+    /// written. `keep_going` is asked before each layer; where it says no, this ends with [`Error::Stopped`].
     pub(crate) fn run(
         &self,
         input: Tensor,
@@ -79,12 +79,16 @@ impl Stack {
         n_layers: usize,
         config: &Config,
         cache: &mut Cache,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Tensor, Error> {
         match self {
             Self::Reference(layers) => {
                 let pass = Pass::new(Rows { parts }, config, input.dtype())?;
                 let mut states = input;
                 for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
+                    if !keep_going() {
+                        return Err(Error::Stopped);
+                    }
                     states = layer.forward(&states, &pass, layer_idx, config, cache)?;
                 }
                 if let Some(layer) = layers.get(n_layers) {
@@ -97,24 +101,31 @@ impl Stack {
                 let shape = input.dims2()?;
                 room.set_rows(parts.into_iter(), config);
                 room.states = input.flatten_all()?.to_vec1()?;
-                run_single(&single.layers, n_layers, &mut room, cache);
+                if !run_single(&single.layers, n_layers, &mut room, cache, keep_going) {
+                    return Err(Error::Stopped);
+                }
                 Ok(Tensor::from_slice(&room.states, shape, &Device::Cpu)?)
             }
         }
     }
 }
 
-/// The rows of `room` through the first `n_layers` of `layers`, as [`Stack::run`] does it.
+/// The rows of `room` through the first `n_layers` of `layers`, as [`Stack::run`] does it; `false` when it was stopped.
 pub(crate) fn run_single(
     layers: &[single::Layer],
     n_layers: usize,
     room: &mut Room,
     cache: &mut Cache,
-) {
+    keep_going: &mut dyn FnMut() -> bool,
+) -> bool {
     for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
+        if !keep_going() {
+            return false;
+        }
         layer.forward(layer_idx, room, cache);
     }
     if let Some(layer) = layers.get(n_layers) {
         layer.project(n_layers, room, cache);
     }
+    true
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::layout::GROUP;
+use crate::layout::{GROUP, Row};
 use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 
 /// Registers for the outputs of a panel.
@@ -108,6 +108,22 @@ fn store(registers: [__m256; N], values: &mut [f32; PANEL]) {
         // SAFETY: as above, written.
         unsafe { _mm256_storeu_ps(values.as_mut_ptr().add(n * 8), register) };
     }
+}
+
+/// See [`Row::unit`]; the machine has AVX2 and F16C.
+pub(in super::super) fn unit(
+    row: Row<'_>,
+    idx: usize,
+    integers: &mut [i16],
+    minima: &mut [f32],
+) -> f32 {
+    // SAFETY: the machine has what is asked for.
+    unsafe { unit_in_registers(row, idx, integers, minima) }
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn unit_in_registers(row: Row<'_>, idx: usize, integers: &mut [i16], minima: &mut [f32]) -> f32 {
+    row.unit(idx, integers, minima)
 }
 
 /// See [`super::super::turn`]; the machine has AVX2.
