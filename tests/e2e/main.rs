@@ -14,5 +14,6 @@ mod load;
 mod malformed;
 mod order;
 mod redaction;
+mod repository;
 mod status;
 mod sync;

@@ -1,7 +1,8 @@
 """A person at Helix who edits by instructions in comments, with a model that follows some.
 
 MODEL is a model with a chat template; `editor.py` says what else it needs.
-The model is small, so what it writes is not judged: that the edit comes, is saved, and is undone as one step is.
+The model is small, so what it writes is not judged, and one of a few instructions that it follows is enough: that the edit
+comes, is saved, and is undone as one step is what counts.
 """
 
 import os
@@ -15,24 +16,37 @@ def total(prices):
         result += price
     return result
 """
-INSTRUCTION = "# dacapo: add a docstring"
+INSTRUCTIONS = ["add a docstring", "add type hints", "return None for an empty list", "use the function sum"]
+REFUSAL = "so nothing was changed"
 
 
 def edit(helix, file):
     """Writes the instruction as a person does, and chooses the action."""
     helix.wait_for("the file", lambda screen: "def total" in screen)
-    helix.press("g", "g", "O")
-    helix.type(INSTRUCTION)
-    asked = f"{INSTRUCTION}\n{FUNCTION}"
-    assert saved(helix, file, FUNCTION) == asked
-    choose(helix, "Edit")
-    found = wait_until("the edit", lambda: saved_now(helix, file), lambda text: text != asked)
+    before, keys = FUNCTION, ["g", "g", "O"]
+    for instruction in INSTRUCTIONS:
+        helix.press(*keys)
+        helix.type(f"# dacapo: {instruction}")
+        asked = f"# dacapo: {instruction}\n{FUNCTION}"
+        assert saved(helix, file, before) == asked
+        choose(helix, "Edit")
+        found = wait_until("the edit", lambda: after(helix, file, asked), lambda text: text is not None)
+        if found != asked:
+            break
+        before, keys = asked, ["Escape", "g", "g", "x", "c"]
     assert "dacapo:" not in found and "def total" in found, found
     picture(helix, "helix-edit")
     print(f"ok   a comment is followed and taken away: {found!r}")
     helix.press("u")
     assert saved(helix, file, found) == asked
     print("ok   it is undone as one step")
+
+
+def after(helix, file, asked):
+    """What is on disk once that is another text, or the model's answer was refused; `None` until then."""
+    is_refused = REFUSAL in helix.screen()
+    found = saved_now(helix, file)
+    return found if is_refused or found != asked else None
 
 
 def explain(helix, file):

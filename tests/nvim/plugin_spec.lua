@@ -3,25 +3,24 @@
 --- DACAPO is the binary; NEOVIM is the editor where it is not the one that runs this.
 
 local here = vim.fs.dirname(vim.uv.fs_realpath(debug.getinfo(1, 'S').source:sub(2)))
-local Editor = dofile(vim.fs.joinpath(here, 'editor.lua'))
+local attached = dofile(vim.fs.joinpath(here, 'attached.lua'))
 local Report = dofile(vim.fs.joinpath(here, 'report.lua'))
 local daemon = dofile(vim.fs.joinpath(here, 'daemon.lua'))
-local plugin = vim.fs.normalize(vim.fs.joinpath(here, '../../editors/nvim'))
 
 local LONG_MS = 60000
 local TEXT = { 'class Rectangle:', '    def __init__(self, width, height):', '        self.width = width' }
 
-local folder = vim.fn.tempname()
-local file = vim.fs.joinpath(folder, 'rectangle.py')
-vim.fn.mkdir(vim.fs.joinpath(folder, '.git'), 'p')
-vim.fn.writefile(TEXT, file)
-
 daemon.isolate()
 local report = Report.new()
-local editor = Editor.start(folder, here)
+local editor, file, is_attached = attached(
+  here,
+  'rectangle.py',
+  TEXT,
+  'vim.o.shiftwidth, vim.o.expandtab, vim.o.autoindent = 4, true, true'
+)
 
 local function lua(code, ...)
-  return editor:request('nvim_exec_lua', code, { ... })
+  return editor:lua(code, ...)
 end
 
 ---@return string[]
@@ -44,24 +43,6 @@ end
 
 local function run()
   report.scope = 'set-up'
-  lua(
-    [[local plugin, library, dacapo = ...
-    vim.opt.runtimepath:prepend(plugin)
-    vim.cmd.runtime('plugin/dacapo.lua')
-    _G.seen = dofile(library)
-    vim.o.shiftwidth, vim.o.expandtab, vim.o.autoindent = 4, true, true
-    require('dacapo').setup({ lsp = { cmd = { dacapo, 'lsp' } } })]],
-    plugin,
-    vim.fs.joinpath(here, 'seen.lua'),
-    assert(vim.env.DACAPO, 'DACAPO names no binary')
-  )
-  editor:request('nvim_command', 'filetype on')
-  editor:request('nvim_cmd', { cmd = 'edit', args = { file } }, {})
-  local is_attached = editor:wait(LONG_MS, function()
-    return lua(
-      "local client = vim.lsp.get_clients({ name = 'dacapo', bufnr = 0 })[1] return client ~= nil and client.initialized == true"
-    )
-  end)
   report:check('the server is attached', is_attached)
 
   report.scope = 'ghost text'
@@ -130,7 +111,7 @@ local function run()
   report:check('completes', vim.list_contains(words, 'rewrite') and vim.list_contains(words, 'why'), words)
 
   report.scope = 'action'
-  local getters = vim.fs.joinpath(folder, 'getters.py')
+  local getters = vim.fs.joinpath(vim.fs.dirname(file), 'getters.py')
   local before = vim.list_extend(vim.deepcopy(TEXT), {
     '        self.height = height',
     '',
