@@ -17,8 +17,7 @@ async fn start(document: &Document) -> Session {
 /// The same with a model that says one thing, so that what is suggested is known to be long enough.
 async fn start_scripted(document: &Document) -> Session {
     let builder = builder().file(&document.uri, "rust", &document.text);
-    let session =
-        Session::start_scripted(builder, &ScriptedModel::new("compute(first);\n")).await;
+    let session = Session::start_scripted(builder, &ScriptedModel::new("compute(first);\n")).await;
     drop(session.hold_engine());
     session
 }

@@ -19,7 +19,8 @@ fn main() {
 }
 ";
 const CARET: (usize, usize) = (6, 10);
-const QUEUE: &str = "pub struct Queue;\n\nimpl Queue {\n    pub fn push_one(&mut self, n: u32) {}\n}\n";
+const QUEUE: &str =
+    "pub struct Queue;\n\nimpl Queue {\n    pub fn push_one(&mut self, n: u32) {}\n}\n";
 const STORE: &str = "pub struct Store;\n\nimpl Store {\n    pub fn push_all(&mut self) {}\n}\n";
 
 /// Pieces of the prompt at the caret, once the index has `queue.rs`.

@@ -18,6 +18,9 @@ sys.path.insert(0, str(ROOT / "tests" / "terminal"))
 from terminal import Terminal, stop_daemon, wait_until  # noqa: E402
 
 
+ROWS = 14
+
+
 @contextlib.contextmanager
 def helix_in(texts, **environment):
     """Helix in a new project of these files by name, with the first one open; yields it and the project's folder."""
@@ -59,7 +62,7 @@ def start(home, folder, file, **more):
         **more,
     }
     (home / "run").mkdir()
-    return Terminal([os.environ["HELIX"], file], str(folder), environment, rows=14)
+    return Terminal([os.environ["HELIX"], file], str(folder), environment, rows=ROWS)
 
 
 def picture(helix, name):

@@ -7,7 +7,7 @@ import uuid
 
 from picture import svg
 
-LIMIT_S = 120
+LIMIT_S = 240
 POLL_S = 0.1
 
 
