@@ -7,8 +7,8 @@ use tower_lsp_server::Client;
 use tower_lsp_server::ls_types::request::ApplyWorkspaceEdit;
 use tower_lsp_server::ls_types::{
     ApplyWorkspaceEditParams, MessageType, ProgressParams, ProgressParamsValue, ProgressToken,
-    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressEnd, WorkDoneProgressReport,
-    WorkspaceEdit,
+    ShowMessageParams, WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressEnd,
+    WorkDoneProgressReport, WorkspaceEdit,
 };
 
 use crate::event::Event;
@@ -65,18 +65,23 @@ pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> C
     };
     drop(progress);
     match ended {
-        Ok(Ended::Edit(edit)) => apply(client, title, edit).await,
+        Ok(Ended::Edit(edit)) => apply(client, events, title, edit).await,
         Ok(Ended::Show(text)) => {
-            client.show_message(MessageType::INFO, &text).await;
+            say(events, MessageType::INFO, text.clone());
             CommandResult { applied: false, reason: None, text: Some(text) }
         }
-        Ok(Ended::Refused(why)) => refuse(client, why).await,
+        Ok(Ended::Refused(why)) => refuse(events, why),
         // The session has ended.
         Err(_) => refused(NoAnswer::new("cancelled", "The session has ended.")),
     }
 }
 
-async fn apply(client: &Client, title: &str, edit: WorkspaceEdit) -> CommandResult {
+async fn apply(
+    client: &Client,
+    events: &Events,
+    title: &str,
+    edit: WorkspaceEdit,
+) -> CommandResult {
     let params = ApplyWorkspaceEditParams { label: Some(title.to_owned()), edit };
     let why = match client.send_request::<ApplyWorkspaceEdit>(params).await {
         Ok(response) if response.applied => {
@@ -86,13 +91,13 @@ async fn apply(client: &Client, title: &str, edit: WorkspaceEdit) -> CommandResu
         Err(error) => error.message.into_owned(),
     };
     let message = format!("The editor did not make the change: {why}. Ask again.");
-    refuse(client, NoAnswer { code: "not-applied", message }).await
+    refuse(events, NoAnswer { code: "not-applied", message })
 }
 
-async fn refuse(client: &Client, why: NoAnswer) -> CommandResult {
+fn refuse(events: &Events, why: NoAnswer) -> CommandResult {
     // Who cancels, or asks again, knows.
     if !matches!(why.code, "cancelled" | "superseded") {
-        client.show_message(MessageType::WARNING, &why.message).await;
+        say(events, MessageType::WARNING, why.message.clone());
     }
     refused(why)
 }
@@ -100,6 +105,10 @@ async fn refuse(client: &Client, why: NoAnswer) -> CommandResult {
 fn refused(why: NoAnswer) -> CommandResult {
     let reason = CommandReason { code: why.code, message: why.message };
     CommandResult { applied: false, reason: Some(reason), text: None }
+}
+
+fn say(events: &Events, typ: MessageType, message: String) {
+    events.send(Event::Message(ShowMessageParams { typ, message }));
 }
 
 /// By the one way through the loop, so that the end never overtakes the beginning.

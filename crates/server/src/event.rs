@@ -10,7 +10,7 @@ use tower_lsp_server::ls_types::{
     DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
     DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
     InlineCompletionList, InlineCompletionParams, ProgressParams, ProgressToken, Registration,
-    SetTraceParams,
+    SetTraceParams, ShowMessageParams,
 };
 use workspace::{DocumentId, Index};
 
@@ -64,6 +64,8 @@ pub(crate) enum Event {
     ProgressCancelled(ProgressToken),
     /// News for the client of the work behind a token.
     Progress(ProgressParams),
+    /// Words for the person; by the same way, since Helix clears its line of messages when a progress ends.
+    Message(ShowMessageParams),
     /// The assistant is done with the request of this number; `None` when it panicked.
     Finished(u64, Option<Box<Answered>>),
     DidSave(DidSaveTextDocumentParams),

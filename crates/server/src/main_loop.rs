@@ -87,6 +87,7 @@ fn handle(session: &mut Session, event: Event) {
         Event::Acted(number, answer) => execute_command::finish(session, number, answer),
         Event::ProgressCancelled(token) => execute_command::cancelled(session, &token),
         Event::Progress(params) => session.notify("$/progress", params),
+        Event::Message(params) => session.notify("window/showMessage", params),
         Event::Finished(number, completion) => handlers::finish(session, number, completion),
         Event::End(_) => {}
     }
