@@ -30,12 +30,6 @@ function Editor:request(method, ...)
   return vim.rpcrequest(self.channel, method, ...)
 end
 
---- Runs Lua in the editor.
----@param code string
-function Editor:lua(code, ...)
-  return self:request('nvim_exec_lua', code, { ... })
-end
-
 --- Calls a function of `inside.lua`.
 function Editor:call(name, ...)
   local result = self:request('nvim_exec_lua', 'return inside[select(1, ...)](select(2, ...))', { name, ... })

@@ -5,9 +5,7 @@
 --- edit is asked for, shown, applied, undone and cancelled is what counts.
 
 local here = vim.fs.dirname(vim.uv.fs_realpath(debug.getinfo(1, 'S').source:sub(2)))
-local attached = dofile(vim.fs.joinpath(here, 'attached.lua'))
-local Report = dofile(vim.fs.joinpath(here, 'report.lua'))
-local daemon = dofile(vim.fs.joinpath(here, 'daemon.lua'))
+local Attached = dofile(vim.fs.joinpath(here, 'attached.lua'))
 
 local INSTRUCTIONS = { 'add a docstring', 'add type hints', 'return None for an empty list', 'use the function sum' }
 local LONG_MS = 120000
@@ -19,14 +17,12 @@ local TEXT = {
   '    return result',
 }
 
-daemon.isolate()
-local report = Report.new()
 local model = assert(vim.env.MODEL, 'MODEL names no model')
-local prepare = "seen.keep_messages() return { '--model', ... }"
-local editor, file, is_attached = attached(here, 'prices.py', TEXT, prepare, model)
+local attached = Attached.start('prices.py', TEXT, "seen.keep_messages() return { '--model', ... }", model)
+local editor, report, file = attached.editor, attached.report, attached.file
 
 local function lua(code, ...)
-  return editor:lua(code, ...)
+  return attached:lua(code, ...)
 end
 
 ---@return string[]
@@ -57,9 +53,6 @@ local function last_message()
 end
 
 local function run()
-  report.scope = 'set-up'
-  report:check('the server is attached', is_attached)
-
   report.scope = 'edit'
   local edited = TEXT
   for _, instruction in ipairs(INSTRUCTIONS) do
@@ -140,9 +133,4 @@ local function run()
   report:check('is no error', not last_message():find('ancel', 1, true), messages())
 end
 
-local is_through, problem = xpcall(run, debug.traceback)
-report.scope = 'all'
-report:check('ran to its end', is_through, problem)
-editor:kill()
-daemon.stop()
-report:finish()
+attached:finish(run)

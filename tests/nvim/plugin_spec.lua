@@ -3,24 +3,20 @@
 --- DACAPO is the binary; NEOVIM is the editor where it is not the one that runs this.
 
 local here = vim.fs.dirname(vim.uv.fs_realpath(debug.getinfo(1, 'S').source:sub(2)))
-local attached = dofile(vim.fs.joinpath(here, 'attached.lua'))
-local Report = dofile(vim.fs.joinpath(here, 'report.lua'))
-local daemon = dofile(vim.fs.joinpath(here, 'daemon.lua'))
+local Attached = dofile(vim.fs.joinpath(here, 'attached.lua'))
 
 local LONG_MS = 60000
 local TEXT = { 'class Rectangle:', '    def __init__(self, width, height):', '        self.width = width' }
 
-daemon.isolate()
-local report = Report.new()
-local editor, file, is_attached = attached(
-  here,
+local attached = Attached.start(
   'rectangle.py',
   TEXT,
   'vim.o.shiftwidth, vim.o.expandtab, vim.o.autoindent = 4, true, true'
 )
+local editor, report, file = attached.editor, attached.report, attached.file
 
 local function lua(code, ...)
-  return editor:lua(code, ...)
+  return attached:lua(code, ...)
 end
 
 ---@return string[]
@@ -42,9 +38,6 @@ local function wait_for_ghost()
 end
 
 local function run()
-  report.scope = 'set-up'
-  report:check('the server is attached', is_attached)
-
   report.scope = 'ghost text'
   editor:type('Go')
   local shown = wait_for_ghost()
@@ -171,9 +164,4 @@ local function run()
   report:same('is used where it is there', { 'enable', 'get', 'select' }, lua('return calls'))
 end
 
-local is_through, problem = xpcall(run, debug.traceback)
-report.scope = 'all'
-report:check('ran to its end', is_through, problem)
-editor:kill()
-daemon.stop()
-report:finish()
+attached:finish(run)

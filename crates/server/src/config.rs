@@ -24,7 +24,7 @@ pub struct Config {
     /// Whether anything is suggested at all.
     #[schemars(extend("x-untrusted" = "off"))]
     pub enabled: bool,
-    /// Send `dacapo/status` to the client; for clients that know this notification.
+    /// Send `dacapo/status` to the client; for clients that know this notification. With several folders that of the first one counts, as the client hears of one model.
     pub status: bool,
     /// The editor trusts the folders that it has open, so their `.dacapo.toml` may set anything; only an editor can say so.
     pub trusted: bool,
@@ -41,7 +41,7 @@ pub struct Config {
 pub struct ModelConfig {
     /// `default` for the built-in model, the path of a checkpoint directory or of a GGUF file, or `OWNER/NAME` of a pulled model.
     pub name: String,
-    /// Read the weights as soon as an editor connects, instead of when somebody begins to type.
+    /// Read the weights as soon as an editor connects, instead of when somebody begins to type; those of the first folder.
     pub preload: bool,
     /// Seconds without a request after which the weights are given back; they are read again when somebody types. 0 keeps them. Read from the user's file alone, when the daemon starts.
     #[schemars(range(min = 0, max = 604_800))]

@@ -8,18 +8,18 @@ use lru::LruCache;
 /// Shorter texts are encoded faster than they are looked up, and longer ones are no part of a prompt. In bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 64..=32 * 1024;
 
-/// A prompt has some thirty parts.
+/// A prompt has some thirty parts, most of which begin no run.
 const MAX_TEXTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
 
-type Known = LruCache<(bool, Box<str>), Box<[u32]>>;
+/// Ids by text, of those that begin no run and of those that begin one; the longest unused are given up first.
+type Known = [LruCache<Box<str>, Box<[u32]>>; 2];
 
-/// Ids by text, and by whether a run begins with it; the longest unused are given up first.
 #[derive(Debug)]
 pub(crate) struct Memo(Mutex<Known>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(MAX_TEXTS)))
+        Self(Mutex::new([LruCache::new(MAX_TEXTS), LruCache::new(MAX_TEXTS)]))
     }
 }
 
@@ -34,12 +34,12 @@ impl Memo {
         if !LENGTHS.contains(&text.len()) {
             return encode();
         }
-        let key = (begins_a_run, Box::from(text));
-        if let Some(known) = self.lock().get(&key) {
+        let of_kind = usize::from(begins_a_run);
+        if let Some(known) = self.lock()[of_kind].get(text) {
             return known.to_vec();
         }
         let ids = encode();
-        self.lock().put(key, ids.as_slice().into());
+        self.lock()[of_kind].put(text.into(), ids.as_slice().into());
         ids
     }
 
