@@ -312,6 +312,33 @@ async fn an_edit_follows_a_document_that_moved() {
 }
 
 #[tokio::test]
+async fn an_edit_that_no_longer_parses_in_what_the_document_became_is_refused() {
+    let (text, range) = marked("/*\n$0a$0\n*/\n", Units::Utf16);
+    let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
+    let builder = builder.file(URI, "rust", &text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("b((")).await;
+    let run = json!({"command": "dacapo.rewrite", "arguments": [argument(&range)]});
+    let result = session.ask("workspace/executeCommand", run.clone()).await.unwrap();
+    assert_eq!(result["applied"], true, "in a comment there is nothing to parse: {result}");
+    session.server_request("workspace/applyEdit").await;
+
+    let held = session.hold_engine();
+    let id = session.request("workspace/executeCommand", run).await;
+    let line = |line: usize| json!({"start": {"line": line, "character": 0}, "end": {"line": line, "character": 2}});
+    let changes = json!([
+        {"range": line(0), "text": "fn f() {"},
+        {"range": line(2), "text": "}"},
+    ]);
+    session.did_change(URI, 2, changes).await;
+    session.document_state(URI).await;
+    drop(held);
+    let result = session.answer(id).await.unwrap();
+    assert_eq!(result["reason"]["code"], "no-longer-parses");
+    session.notification("window/showMessage").await;
+    session.finish().await;
+}
+
+#[tokio::test]
 async fn an_edit_of_what_was_edited_meanwhile_is_refused() {
     let (mut session, _, id) = run_and_change(json!([{"text": "fn f() {\n    c();\n}\n"}])).await;
     let result = session.answer(id).await.unwrap();
@@ -412,7 +439,7 @@ async fn a_model_that_follows_instructions_offers_and_does_more() {
 #[tokio::test]
 async fn tests_come_in_a_file_that_the_edit_creates() {
     let (text, range) = marked("def f():\n    return $01\n", Units::Utf16);
-    let model = ScriptedModel::chat("```python\nassert f() == 1\n```\n");
+    let model = ScriptedModel::chat("```python\ndef test_f():\n    assert f() == 1\n```\n");
     let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
     let uri = "file:///project/none/shape.py";
     let mut session = Session::start_scripted(builder.file(uri, "python", &text), &model).await;
@@ -426,7 +453,10 @@ async fn tests_come_in_a_file_that_the_edit_creates() {
         (&edit["documentChanges"][0]["kind"], &edit["documentChanges"][0]["uri"]),
         (&json!("create"), &json!(file))
     );
-    assert_eq!(edit["documentChanges"][1]["edits"][0]["newText"], "assert f() == 1\n");
+    assert_eq!(
+        edit["documentChanges"][1]["edits"][0]["newText"],
+        "def test_f():\n    assert f() == 1\n"
+    );
 }
 
 #[tokio::test]
@@ -450,4 +480,48 @@ async fn the_last_edit_is_repeated_at_the_next_place() {
     let now = "fn fresh() {}\nfn f() { old(); }\n";
     let edits = &edit["edit"]["documentChanges"][0]["edits"];
     assert_eq!(applied(now, edits, Units::Utf16), "fn fresh() {}\nfn f() { fresh(); }\n");
+}
+
+#[tokio::test]
+async fn words_are_shown_in_a_document_of_their_own_where_the_client_has_room_for_one() {
+    let (text, range) = marked("fn f() {$0}\n", Units::Utf16);
+    let model = ScriptedModel::chat("It does nothing.\n\n- Really.");
+    let builder = able(builder())
+        .capability("/window/workDoneProgress", json!(false))
+        .capability("/window/showDocument/support", json!(true));
+    let mut session = Session::start_scripted(builder.file(URI, "rust", &text), &model).await;
+    let run = json!({"command": "dacapo.explain", "arguments": [argument(&range)]});
+    let result = session.ask("workspace/executeCommand", run.clone()).await.unwrap();
+    let shown = session.server_request("window/showDocument").await;
+    assert_eq!((&shown["external"], &shown["takeFocus"]), (&json!(false), &json!(false)));
+    let uri = shown["uri"].as_str().unwrap();
+    assert!(uri.ends_with("gr%C3%B6%C3%9Fe.rs.md"), "{uri}");
+    let path = percent_decoded(uri.strip_prefix("file://").unwrap());
+    let words = std::fs::read_to_string(&path).unwrap();
+    assert_eq!((words.as_str(), &json!(words)), ("It does nothing.\n\n- Really.", &result["text"]));
+
+    // Each in a document of its own, and in a message where the client shows none.
+    session.shows_documents = false;
+    session.ask("workspace/executeCommand", run).await.unwrap();
+    let again = session.server_request("window/showDocument").await;
+    assert_ne!(again["uri"], shown["uri"]);
+    assert_eq!(session.notification("window/showMessage").await["message"], words);
+    session.finish().await;
+    assert!(!std::path::Path::new(&path).parent().unwrap().exists(), "nothing is left of it");
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let escaped = match (first, behind.get(..2)) {
+            (b'%', Some(hex)) => {
+                std::str::from_utf8(hex).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            }
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8(bytes).unwrap()
 }

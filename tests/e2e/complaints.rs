@@ -1,13 +1,12 @@
 //! What users of other assistants complain of, each with a test that it does not happen here.
 //!
-//! Suffixes that are repeated, brackets that are doubled and indentation that is wrong (5, 6) are the rules of `assist`,
-//! each with its own tests; positions in Unicode (13) are `sync`; memory while idle (9) is the engine's.
+//! Positions in Unicode (13) are `sync`; memory while idle (9) is the engine's; the next edit (14) is `completion`.
 
 use serde_json::{Value, json};
-use test_support::fixture::Units;
+use test_support::fixture::{self, Units};
 use test_support::scripted::ScriptedModel;
 
-use crate::harness::{Document, LONG, Session, builder, document, talkative_model};
+use crate::harness::{Document, LONG, Session, builder, builder_in, document, talkative_model};
 
 async fn start(document: &Document) -> Session {
     let builder = builder().file(&document.uri, "rust", &document.text);
@@ -106,6 +105,45 @@ async fn complaint_04_ghost_text_fits_the_version_and_covers_the_typed_part() {
     let explained = session.explain(&document.uri, document.caret(Units::Utf16)).await;
     assert_eq!(explained["suggestion"]["version"], 1);
     session.finish().await;
+}
+
+/// What the first suggestion makes of the document, asked for by hand; `$0` is the caret.
+async fn accepted(marked: &str, written: &str) -> String {
+    let uri = "file:///project/a.rs";
+    let caret = marked.find("$0").unwrap();
+    let text = marked.replace("$0", "");
+    let at = fixture::line_and_column(&text, caret, Units::Utf8);
+    let builder = builder_in(Units::Utf8).file(uri, "rust", &text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new(written)).await;
+    let items = items(&mut session, uri, at, 1).await;
+    session.finish().await;
+    let (range, inserted) = (&items[0]["range"], items[0]["insertText"].as_str().unwrap());
+    let offset = |end: &str| {
+        assert_eq!(range[end]["line"], at.0, "{range}");
+        caret - at.1 + range[end]["character"].as_u64().unwrap() as usize
+    };
+    let mut text = text.clone();
+    text.replace_range(offset("start")..offset("end"), inserted);
+    text
+}
+
+#[tokio::test]
+async fn complaint_05_what_follows_the_caret_is_not_said_again() {
+    let text = accepted("fn f() {\n    g($0);\n}\n", "first, second);\n    h();\n}\n").await;
+    assert_eq!(text, "fn f() {\n    g(first, second);\n}\n");
+    let text =
+        accepted("fn f() {\n    $0\n    third(c);\n}\n", "one(a);\n    third(c);\n}\n").await;
+    assert_eq!(text, "fn f() {\n    one(a);\n    third(c);\n}\n");
+}
+
+#[tokio::test]
+async fn complaint_06_indentation_and_line_ends_are_the_documents_own() {
+    let before = "fn e() {\r\n\tx();\r\n}\r\n\r\nfn f() {\r\n\tif a {\r\n\t\t$0\r\n\t}\r\n}\r\n";
+    let text = accepted(before, "for b in c {\n            d(b);\n        }\n").await;
+    assert_eq!(text, before.replace("$0", "for b in c {\r\n\t\t\td(b);\r\n\t\t}"));
+    // The white space that is there already is not doubled.
+    let text = accepted("fn f() {\n    $0\n}\n", "    call();\n}\n").await;
+    assert_eq!(text, "fn f() {\n    call();\n}\n");
 }
 
 #[tokio::test]

@@ -178,3 +178,62 @@ async fn nobody_looks_ahead_where_that_is_switched_off() {
     }
     session.finish().await;
 }
+
+/// What is offered at a place of the second line after the function of the first was renamed: text, replaced text, filter.
+async fn offered_after_renaming(
+    line: &str,
+    new: &str,
+    column: usize,
+    kind: i32,
+) -> Vec<(String, String, String)> {
+    let uri = "file:///project/a.rs";
+    let text = format!("fn old() {{}}\n{line}\n");
+    let builder = builder_in(Units::Utf16).file(uri, "rust", &text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("1234;")).await;
+    let at = |character: usize| json!({"line": 0, "character": character});
+    let change = json!([{"range": {"start": at(3), "end": at(6)}, "text": new}]);
+    session.did_change(uri, 2, change).await;
+    let id = session.inline_completion(uri, (1, column), kind).await;
+    let answer = session.answer(id).await.unwrap();
+    session.finish().await;
+    let items = answer["items"].as_array().unwrap().iter();
+    items
+        .map(|item| {
+            let end = |name: &str| {
+                assert_eq!(item["range"][name]["line"], 1, "{item}");
+                item["range"][name]["character"].as_u64().unwrap() as usize
+            };
+            let (start, end) = (end("start"), end("end"));
+            assert!((start..=end).contains(&column), "{item} does not hold the caret");
+            let replaced: String = line.chars().take(end).skip(start).collect();
+            let string = |name: &str| item[name].as_str().unwrap().to_owned();
+            (string("insertText"), replaced, string("filterText"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_renaming_is_offered_at_the_next_place_without_the_model() {
+    let line = "fn f() { old(); }";
+    let owned = |items: &[(&str, &str, &str)]| -> Vec<(String, String, String)> {
+        items.iter().map(|it| (it.0.into(), it.1.into(), it.2.into())).collect()
+    };
+    // The model was never loaded, and at the end of the old name or inside of it the model would not be asked.
+    for column in [9, 10, 12] {
+        let found = offered_after_renaming(line, "fresh", column, 2).await;
+        let (text, replaced) = ("fn f() { fresh", "fn f() { old");
+        let filter = if column == 9 { text } else { replaced };
+        assert_eq!(found, owned(&[(text, replaced, filter)]), "column {column}");
+    }
+    // A name that goes on from the old one can be shown as ghost text.
+    let found = offered_after_renaming(line, "older", 12, 2).await;
+    assert_eq!(found, owned(&[("fn f() { older", "fn f() { old", "fn f() { older")]));
+    assert_eq!(offered_after_renaming(line, "fresh", 7, 2).await, []);
+
+    // Who asks by hand is offered it from anywhere on the line, behind what the model says.
+    let found = offered_after_renaming("fn f() { old(); }", "fresh", 16, 1).await;
+    assert!(found[0].0.contains("1234"), "{found:?}");
+    let last = found.last().unwrap();
+    assert_eq!((last.0.as_str(), last.1.as_str()), ("fn f() { fresh(); ", "fn f() { old(); "));
+    assert_eq!(last.2, last.1);
+}

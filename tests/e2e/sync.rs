@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use test_support::fixture::{Units, line_and_column};
+use test_support::scripted::ScriptedModel;
 use tokio::runtime;
 
 use crate::harness::{Session, TestClient, builder, builder_in};
@@ -18,7 +19,9 @@ fn sha256(text: &str) -> String {
 
 pub(crate) async fn check_state(client: &mut TestClient, uri: &str, version: i32, text: &str) {
     let n_lines = line_and_column(text, text.len(), Units::Utf8).0 + 1;
-    let state = client.document_state(uri).await;
+    let mut state = client.document_state(uri).await;
+    // Whether somebody has looked at the tree yet is no matter of the text.
+    state.as_object_mut().expect("an open document").remove("parsed");
     assert_eq!(
         state,
         json!({"version": version, "sha256": sha256(text), "lines": n_lines}),
@@ -187,4 +190,19 @@ async fn a_document_of_50_megabytes() {
         "{explanation}"
     );
     session.finish().await;
+}
+
+#[tokio::test]
+async fn an_opened_document_is_parsed_before_anybody_asks() {
+    let uri = "file:///large.rs";
+    let text = "fn f() {\n    g();\n}\n".repeat(5_000);
+    let builder = builder_in(Units::Utf16).file(uri, "rust", &text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("words")).await;
+    // Asking for the state parses nothing, so this ends only if the server does by itself.
+    for _ in 0..10_000 {
+        if session.document_state(uri).await["parsed"] == true {
+            return session.finish().await;
+        }
+    }
+    panic!("nobody parses the document");
 }

@@ -35,6 +35,11 @@ pub(crate) const ALL: &[Step] = &[
         run: replay,
     },
     Step {
+        name: "act-instruct",
+        about: "actions on the terminal by instruction with a small public model",
+        run: act_instruct,
+    },
+    Step {
         name: "nvim",
         about: "a real Neovim edits with dacapo attached",
         run: || editors::neovim(&dacapo()?),
@@ -132,6 +137,13 @@ fn replay() -> Result<()> {
     let mut command = shell::program("python3");
     command.arg("tests/replay/replay.py").arg("--dacapo").arg(dacapo()?);
     run(command.args(["--clients", "4", "--seconds", "10", "--most-memory", "200"]), SHORT)
+}
+
+fn act_instruct() -> Result<()> {
+    let model = tools::python::smollm2()?;
+    let mut command = shell::program("python3");
+    command.arg("tests/act/instruct.py").env("DACAPO", dacapo()?).env("MODEL", model);
+    run(&mut command, SHORT)
 }
 
 fn doc() -> Result<()> {

@@ -27,6 +27,7 @@ mod extract;
 
 mod fit;
 
+mod test_code;
 mod test_file;
 
 mod instruct;
@@ -39,7 +40,7 @@ mod actor;
 mod tests;
 
 pub use change::{ActionAnswer, Change, Concern, Effect, Target};
-pub use moved::{Moved, rebase};
+pub use moved::{Moved, reanchored};
 pub use offer::{Abilities, Offer};
 pub use refusal::Refusal;
 pub use request::{Action, ActionRequest, Diagnostic};

@@ -1,5 +1,6 @@
 //! From a caret to a suggestion: refuse, remember, ask the model, trim.
 
+mod repeat;
 mod several;
 
 use std::sync::Arc;
@@ -56,6 +57,19 @@ impl Completer {
         trigger: Trigger,
         cancel: &CancelFlag,
     ) -> Completion {
+        repeat::at(snapshot, id, offset)
+            .unwrap_or_else(|| self.complete_here(snapshot, id, offset, trigger, cancel))
+    }
+
+    /// Without regard to edits that could be repeated.
+    fn complete_here(
+        &self,
+        snapshot: &Snapshot,
+        id: &DocumentId,
+        offset: usize,
+        trigger: Trigger,
+        cancel: &CancelFlag,
+    ) -> Completion {
         let (document, offset, site) = match self.without_model(snapshot, id, offset, trigger) {
             Ok(open) => open,
             Err(completion) => return *completion,
@@ -73,7 +87,9 @@ impl Completer {
         offset: usize,
         trigger: Trigger,
     ) -> Option<Completion> {
-        self.without_model(snapshot, id, offset, trigger).err().map(|completion| *completion)
+        repeat::at(snapshot, id, offset).or_else(|| {
+            self.without_model(snapshot, id, offset, trigger).err().map(|completion| *completion)
+        })
     }
 
     pub(crate) fn warm_up(

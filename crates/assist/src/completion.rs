@@ -56,7 +56,8 @@ pub struct Completion {
     /// 0 to 1. `None` where nothing is left, and for a suggestion from memory.
     pub confidence: Option<f32>,
     /// What ended the text: a trim rule (`one-line`, `statement`, `dedent`, `brackets`, `repetition`, `control-token`), the model
-    /// (`end-of-text`, `length`), `cancelled`, `memo` for a suggestion that was answered from memory, or `not-asked`.
+    /// (`end-of-text`, `length`), `cancelled`, `memo` for a suggestion that was answered from memory, `repeated-edit` for the last
+    /// edit once more, or `not-asked`.
     pub stopped_by: &'static str,
 }
 

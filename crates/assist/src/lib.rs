@@ -41,7 +41,7 @@ pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use action::{
     Abilities, Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Moved,
-    Offer, Refusal, Target, rebase,
+    Offer, Refusal, Target, reanchored,
 };
 pub use assistant::Assistant;
 pub use completion::{Completion, Config, MIN_CONFIDENCE, Several, Suggestion, Trigger};

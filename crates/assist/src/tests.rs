@@ -518,11 +518,11 @@ fn a_refused_place_gives_nothing_to_choose() {
 fn memory_is_bounded() {
     let room = Room::new(Script::new("1;"));
     let fixture = |n: usize| format!("let x{n} = $0\n");
-    for n in 0..65 {
+    for n in 0..251 {
         room.complete(&fixture(n));
     }
     assert_eq!(room.complete(&fixture(1)).stopped_by, "memo");
-    assert_eq!(room.n_requests(), 65);
+    assert_eq!(room.n_requests(), 251);
     room.complete(&fixture(0));
-    assert_eq!(room.n_requests(), 66);
+    assert_eq!(room.n_requests(), 252);
 }

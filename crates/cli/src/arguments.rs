@@ -116,7 +116,7 @@ pub(crate) struct Act {
     pub(crate) span: Span,
     /// complete: what is missing at the place, a whole body where there is none; rewrite: the range anew;
     /// document: a comment for the item; fix: the problem that --instruction quotes; edit: what --instruction or a comment
-    /// `dacapo: ...` says; tests: for the item; explain: the item in words; next-edit: needs an editor
+    /// `dacapo: ...` says; tests: for the item; explain: the item in words; next-edit: the change since --before once more, at the next place
     #[arg(value_name = "ACTION")]
     pub(crate) action: assist::Action,
     #[command(flatten)]
@@ -124,6 +124,9 @@ pub(crate) struct Act {
     /// What to do, in your words
     #[arg(long, value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
+    /// The file as it was before the change that next-edit repeats; `-` for standard input, as in `git show HEAD:a.rs | dacapo act a.rs:1:1 next-edit --before -`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) before: Option<PathBuf>,
     /// Change the file, unless it was changed meanwhile or would no longer parse
     #[arg(long)]
     pub(crate) write: bool,

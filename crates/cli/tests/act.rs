@@ -84,6 +84,40 @@ fn what_would_no_longer_parse_is_not_written() {
 }
 
 #[test]
+fn a_change_is_repeated_at_the_next_place() {
+    let before = "fn old() {}\nfn f() { old(); }\n";
+    let room = Room::new(&ScriptedModel::new("words"), "a.rs", &before.replacen("old", "fresh", 1));
+    fs::write(room.folder.path().join("before.txt"), before).unwrap();
+    let output = room.act("1:1", &["next-edit", "--before", "before.txt", "--write"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(room.text(), before.replace("old", "fresh"));
+
+    // Nothing is left to repeat.
+    let output = room.act("1:1", &["next-edit", "--before", "before.txt"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("No recent edit"), "{}", text(&output.stderr));
+    let output = room.act("1:1", &["next-edit"]);
+    assert!(text(&output.stderr).contains("--before FILE"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_model_with_the_template_of_loopcoder_ends_by_each_of_its_ids() {
+    for end in ["<|im_end|>", "<|endoftext|>", "</s>"] {
+        let says = format!("<think>A function.</think>It calls `g`.{end}<|im_start|>user More.");
+        let room = Room::new(&ScriptedModel::loopcoder(&says), "a.rs", "fn f() {\n    g();\n}\n");
+        let output = room.act("2:5", &["explain"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "It calls `g`.\n", "{end}");
+    }
+    // Calls of tools in both of its forms are no part of an answer.
+    let says = "<tool_call>\n<function=read>\n</function>\n</tool_call>```rust\nfn f() {\n    h();\n}\n```\n";
+    let room = Room::new(&ScriptedModel::loopcoder(says), "a.rs", "fn f() {\n    g();\n}\n");
+    let output = room.act("2:5", &["edit", "--instruction", "Call h.", "--write"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(room.text(), "fn f() {\n    h();\n}\n");
+}
+
+#[test]
 fn refusals_say_the_way_out() {
     let room = Room::new(&ScriptedModel::new("words"), "a.rs", "/// A.\nfn f() {}\n");
     let check = |place: &str, action: &str, code: i32, expected: &str| {

@@ -146,6 +146,7 @@ fn inspect_and_doctor_tell_of_the_model() {
     let examined = json(&["doctor", "--model", path(&model), "--json"]);
     assert_eq!(examined["model"]["infilling"], true);
     assert_eq!(examined["problems"], serde_json::json!([]));
+    assert!(examined["index"]["n_files"].is_number());
     assert!(examined["completion"]["warm_ms"].is_number());
 }
 

@@ -318,3 +318,46 @@ fn editors_of_one_folder_share_its_index_which_follows_what_they_tell() {
     while user.status()["indexes"] != json!([]) {}
     assert_eq!(other.leave(), Some(0));
 }
+
+#[test]
+fn a_suggestion_that_was_never_shown_does_not_count_as_left() {
+    let user = User::new();
+    let mut editor = user.editor();
+    editor.initialize();
+    let uri = "file:///a.py";
+    let mut text =
+        "def total(values):\n    result = 0\n    for value in values:\n        ".to_owned();
+    let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+    let notify = |editor: &mut Editor, method: &str, params: Value| {
+        editor.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    };
+    notify(&mut editor, "textDocument/didOpen", json!({"textDocument": document}));
+    let (mut column, mut version) = (8, 1);
+    let mut n_left_after = |is_told: bool| {
+        let params = json!({
+            "textDocument": {"uri": uri},
+            "position": {"line": 3, "character": column},
+            "context": {"triggerKind": 1},
+        });
+        let answer = editor.ask(version + 1, "textDocument/inlineCompletion", params);
+        let item = answer["items"][0].clone();
+        assert!(item.is_object(), "nothing suggested after {text:?}");
+        if is_told {
+            notify(&mut editor, "textDocument/didShowCompletion", json!({"item": item}));
+        }
+        // No suggestion begins so.
+        let end = json!({"line": 3, "character": column});
+        let change = json!({"range": {"start": end, "end": end}, "text": "q = "});
+        (column, version) = (column + 4, version + 1);
+        text.push_str("q = ");
+        let document = json!({"uri": uri, "version": version});
+        let params = json!({"textDocument": document, "contentChanges": [change]});
+        notify(&mut editor, "textDocument/didChange", params);
+        // The change has been taken in when this is answered.
+        editor.ask(1000 + version, "dacapo/documentState", json!({"textDocument": {"uri": uri}}));
+        user.status()["sessions"][0]["left"].as_u64().unwrap()
+    };
+    // Of a client that never tells, everything counts.
+    assert_eq!([n_left_after(false), n_left_after(true)], [1, 2]);
+    assert_eq!([n_left_after(false), n_left_after(true)], [2, 3]);
+}

@@ -26,7 +26,7 @@ mod tests;
 
 pub use budget::Budget;
 pub use layout::Layout;
-pub use next_edit::{NextEdit, Proposal, next_edit};
+pub use next_edit::{NextEdit, Proposal, next_edit, next_edit_at};
 pub use piece::{NoPrompt, Piece, PieceKind, Prompt};
 pub use prompt::{caret_offset, prompt};
 pub use settings::Settings;

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use syntax::{Place, SymbolKind, Tree};
+use text::Buffer;
 use workspace::{Document, DocumentId, LoggedEdit, Snapshot};
 
 use crate::moved::line_now;
@@ -56,6 +57,41 @@ pub fn next_edit(snapshot: &Snapshot, document: &DocumentId, offset: usize) -> O
         }
     }
     None
+}
+
+/// The next edit whose place holds byte `offset` of `document`, if a recent edit replaced the name that stands there. Cheap where none did.
+pub fn next_edit_at(snapshot: &Snapshot, document: &DocumentId, offset: usize) -> Option<NextEdit> {
+    let name = word_at(&snapshot.document(document)?.buffer, offset)?;
+    let edits = snapshot.edits();
+    edits.iter().enumerate().rev().take(MAX_EDITS).find_map(|(idx, edit)| {
+        let later = edits.get(idx + 1..).unwrap_or_default();
+        let Some(Change::Name { old, new }) = change_of(edit).filter(|change| change.is_of(&name))
+        else {
+            return None;
+        };
+        renamed(snapshot, edit, later, &old, &new).into_iter().find(|next| {
+            let Range { start, end } = next.range;
+            next.document == *document && (start..=end).contains(&offset)
+        })
+    })
+}
+
+/// The word that `offset` lies in or beside; `None` where there is none, or none of a usual length.
+fn word_at(buffer: &Buffer, offset: usize) -> Option<String> {
+    const MAX_WORD: usize = 256;
+    let offset = buffer.floor_char_boundary(offset);
+    let start = buffer.floor_char_boundary(offset.saturating_sub(MAX_WORD));
+    let end = buffer.floor_char_boundary(offset.saturating_add(MAX_WORD));
+    let before = buffer.slice(start..offset);
+    let after = buffer.slice(offset..end);
+    let tail = before.rsplit(|character| !is_word(character)).next().unwrap_or_default();
+    let head = after.split(|character| !is_word(character)).next().unwrap_or_default();
+    let word = format!("{tail}{head}");
+    (!word.is_empty() && word.len() <= MAX_WORD).then_some(word)
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
 /// Where the old name still stands.
@@ -177,7 +213,6 @@ fn occurrences(
 
 /// Offsets at which `name` stands as a whole word.
 fn words<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
     text.match_indices(name).map(|(at, _)| at).filter(move |at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + name.len()..).and_then(|after| after.chars().next());

@@ -14,13 +14,17 @@ use tower_lsp_server::{Client, LanguageServer, jsonrpc};
 
 use crate::command;
 use crate::event::{Event, Request};
-use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
+use crate::proto::ext::{
+    DocumentState, DocumentStateParams, ExplainParams, Explanation, ShownParams,
+};
 use crate::queue::Events;
+use crate::scratch::Scratch;
 
 #[derive(Debug)]
 pub(crate) struct Adapter {
     events: Events,
     client: Client,
+    scratch: Scratch,
 }
 
 /// Raises the flag when the request's future is dropped, which is how the framework cancels.
@@ -34,7 +38,7 @@ impl Drop for CancelOnDrop {
 
 impl Adapter {
     pub(crate) fn new(events: Events, client: Client) -> Self {
-        Self { events, client }
+        Self { events, client, scratch: Scratch::default() }
     }
 
     pub(crate) async fn inline_completion(
@@ -64,8 +68,9 @@ impl Adapter {
         self.send(Event::SetTrace(params));
     }
 
-    /// What is shown is known here already; the name is taken so that clients of other servers find no error.
-    pub(crate) async fn did_show_completion(&self, _: serde_json::Value) {}
+    pub(crate) async fn did_show_completion(&self, params: ShownParams) {
+        self.send(Event::Shown(params));
+    }
 
     pub(crate) async fn did_partially_accept_completion(&self, _: serde_json::Value) {
         self.send(Event::Accepted);
@@ -177,7 +182,7 @@ impl LanguageServer for Adapter {
         let guard = CancelOnDrop(CancelFlag::default());
         self.send(Event::ExecuteCommand(Request { params, cancel: guard.0.clone(), reply }));
         let started = answer.await.map_err(|_| jsonrpc::Error::internal_error())??;
-        let result = command::run(&self.client, &self.events, started).await;
+        let result = command::run(&self.client, &self.events, &self.scratch, started).await;
         Ok(serde_json::to_value(result).ok())
     }
 

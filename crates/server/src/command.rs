@@ -7,15 +7,16 @@ use tower_lsp_server::Client;
 use tower_lsp_server::ls_types::request::ApplyWorkspaceEdit;
 use tower_lsp_server::ls_types::{
     ApplyWorkspaceEditParams, MessageType, ProgressParams, ProgressParamsValue, ProgressToken,
-    ShowMessageParams, WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressEnd,
-    WorkDoneProgressReport, WorkspaceEdit,
+    ShowDocumentParams, ShowMessageParams, Uri, WorkDoneProgress, WorkDoneProgressBegin,
+    WorkDoneProgressEnd, WorkDoneProgressReport, WorkspaceEdit,
 };
 
 use crate::event::Event;
 use crate::proto::action::{CommandReason, CommandResult};
 use crate::queue::Events;
+use crate::scratch::Scratch;
 use crate::session::NoAnswer;
-use crate::working::{Ended, Started};
+use crate::working::{Ended, Started, Words};
 
 /// Between two reports; a person reads no faster.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
@@ -32,7 +33,12 @@ impl Drop for EndProgress<'_> {
     }
 }
 
-pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> CommandResult {
+pub(crate) async fn run(
+    client: &Client,
+    events: &Events,
+    scratch: &Scratch,
+    started: Started,
+) -> CommandResult {
     let Started { client: facts, title, token, token_is_known, mut reports, mut ended } = started;
     let shows_progress = token_is_known
         || facts.progress && client.create_work_done_progress(token.clone()).await.is_ok();
@@ -66,14 +72,33 @@ pub(crate) async fn run(client: &Client, events: &Events, started: Started) -> C
     drop(progress);
     match ended {
         Ok(Ended::Edit(edit)) => apply(client, events, title, edit).await,
-        Ok(Ended::Show(text)) => {
-            say(events, MessageType::INFO, text.clone());
-            CommandResult { applied: false, reason: None, text: Some(text) }
+        Ok(Ended::Show(words)) => {
+            if !(facts.shows_documents && show(client, scratch, &words).await) {
+                say(events, MessageType::INFO, words.text.clone());
+            }
+            CommandResult { applied: false, reason: None, text: Some(words.text) }
         }
         Ok(Ended::Refused(why)) => refuse(events, why),
         // The session has ended.
         Err(_) => refused(NoAnswer::new("cancelled", "The session has ended.")),
     }
+}
+
+/// Shows words beside the code, where they can be read at leisure: a message is gone with the next one, and some editors
+/// have a single line for it. Whether the client did.
+async fn show(client: &Client, scratch: &Scratch, words: &Words) -> bool {
+    let path = match scratch.write(&words.file_name, &words.text) {
+        Ok(path) => path,
+        Err(error) => {
+            tracing::warn!(%error, "no file for words");
+            return false;
+        }
+    };
+    let Some(uri) = Uri::from_file_path(path) else { return false };
+    // The person is at work in the code, and stays there.
+    let (external, take_focus) = (Some(false), Some(false));
+    let params = ShowDocumentParams { uri, external, take_focus, selection: None };
+    client.show_document(params).await.unwrap_or(false)
 }
 
 async fn apply(

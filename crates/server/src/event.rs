@@ -14,7 +14,9 @@ use tower_lsp_server::ls_types::{
 };
 use workspace::{DocumentId, Index};
 
-use crate::proto::ext::{DocumentState, DocumentStateParams, ExplainParams, Explanation};
+use crate::proto::ext::{
+    DocumentState, DocumentStateParams, ExplainParams, Explanation, ShownParams,
+};
 use crate::proto::from;
 use crate::running::Answered;
 use crate::working::Started;
@@ -47,6 +49,8 @@ pub(crate) enum Event {
     DidChangeWorkspaceFolders(DidChangeWorkspaceFoldersParams),
     DidChangeWatchedFiles(DidChangeWatchedFilesParams),
     SetTrace(SetTraceParams),
+    /// The client tells that the user sees a suggestion.
+    Shown(ShownParams),
     /// The client tells that the user took the last suggestion, or a part of it.
     Accepted,
     DidOpen(DidOpenTextDocumentParams),

@@ -8,6 +8,7 @@ pub(crate) mod did_change_watched_files;
 pub(crate) mod did_change_workspace_folders;
 pub(crate) mod did_close;
 pub(crate) mod did_open;
+pub(crate) mod did_show_completion;
 pub(crate) mod document_state;
 pub(crate) mod execute_command;
 pub(crate) mod explain;

@@ -24,6 +24,7 @@ mod proto;
 mod queue;
 mod replacement;
 mod running;
+mod scratch;
 mod session;
 mod settings;
 mod shown;

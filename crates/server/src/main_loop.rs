@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::handlers::{
     self, code_action, completion, did_change, did_change_configuration, did_change_watched_files,
-    did_change_workspace_folders, did_close, did_open, document_state, execute_command, explain,
-    folders, initialize, initialized, inline_completion,
+    did_change_workspace_folders, did_close, did_open, did_show_completion, document_state,
+    execute_command, explain, folders, initialize, initialized, inline_completion,
 };
 use crate::queue::Queue;
 use crate::session::Session;
@@ -74,6 +74,7 @@ fn handle(session: &mut Session, event: Event) {
         Event::DidSave(params) => did_change_watched_files::saved(session, &params),
         Event::Indexed(index) => folders::indexed(session, index),
         Event::SetTrace(params) => session.trace = params.value,
+        Event::Shown(params) => did_show_completion::handle(session, &params),
         Event::Accepted => session.typing.taken(),
         Event::DidOpen(params) => did_open::handle(session, params),
         Event::DidChange(params) => did_change::handle(session, params),

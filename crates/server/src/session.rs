@@ -81,6 +81,8 @@ pub(crate) struct Session {
     pub(crate) status_method: &'static str,
     pub(crate) typing: Typing,
     pub(crate) shown: Option<Shown>,
+    /// The client tells of each suggestion that it shows.
+    pub(crate) tells_what_is_shown: bool,
     /// Raised to end what the model does ahead of any request: the warm-up or the look-ahead that may be at work.
     pub(crate) ahead: CancelFlag,
     /// Of the folders of the workspace.
@@ -127,6 +129,7 @@ impl Session {
             status_method: ext::STATUS,
             typing: Typing::default(),
             shown: None,
+            tells_what_is_shown: false,
             ahead: CancelFlag::default(),
             indexes: Vec::new(),
             last_scan: None,

@@ -11,6 +11,7 @@ pub(crate) struct Shown {
     /// Where it goes, in bytes.
     start: usize,
     text: String,
+    is_seen: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,30 @@ pub(crate) enum Fate {
 
 impl Shown {
     pub(crate) fn new(document: DocumentId, start: usize, text: String) -> Self {
-        Self { document, start, text }
+        Self { document, start, text, is_seen: false }
+    }
+
+    pub(crate) fn document(&self) -> &DocumentId {
+        &self.document
+    }
+
+    /// The client has told that it shows it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.is_seen
+    }
+
+    /// The client shows it, or another of several: the one that puts `text` at `start`, as far as it says so.
+    pub(crate) fn seen(&mut self, buffer: &Buffer, start: Option<usize>, text: Option<&str>) {
+        self.is_seen = true;
+        let start = start.unwrap_or(self.start);
+        let (Some(text), true) = (text, start <= self.start && self.start <= buffer.len()) else {
+            return;
+        };
+        // What stands before the caret is no part of what is suggested.
+        let typed = buffer.slice(start..self.start);
+        if let Some(rest) = text.strip_prefix(&*typed) {
+            self.text = rest.to_owned();
+        }
     }
 
     pub(crate) fn is_of(&self, document: &DocumentId) -> bool {
@@ -60,6 +84,20 @@ mod tests {
         let buffer = Buffer::from(marked.replacen('|', "", 1).as_str());
         let shown = Shown::new(DocumentId("a".into()), 2, "print(1)".into());
         assert_eq!(shown.fate(&buffer, caret), expected, "{marked}");
+    }
+
+    #[test]
+    fn the_client_says_which_of_several_is_seen() {
+        let buffer = Buffer::from("  let a = ");
+        let mut shown = Shown::new(DocumentId("a".into()), 10, "one".into());
+        shown.seen(&buffer, Some(2), Some("let a = two"));
+        assert_eq!((shown.is_seen(), shown.text.as_str()), (true, "two"));
+        shown.seen(&buffer, Some(2), Some("if a"));
+        shown.seen(&buffer, Some(99), Some("three"));
+        shown.seen(&buffer, None, None);
+        assert_eq!(shown.text, "two");
+        shown.seen(&buffer, None, Some("four"));
+        assert_eq!(shown.text, "four");
     }
 
     #[test]

@@ -19,9 +19,17 @@ const MAX_WORKING: usize = 8;
 #[derive(Debug)]
 pub(crate) enum Ended {
     Edit(WorkspaceEdit),
-    /// Markdown.
-    Show(String),
+    Show(Words),
     Refused(NoAnswer),
+}
+
+/// What an action says instead of changing anything.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// Of a file that they may stand in.
+    pub(crate) file_name: String,
+    /// Markdown.
+    pub(crate) text: String,
 }
 
 /// A command under way, for the handler that sees it through.

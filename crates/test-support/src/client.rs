@@ -121,6 +121,8 @@ pub struct Client<R, W> {
     server_requests: Vec<(String, Value)>,
     /// The answer to `workspace/applyEdit`.
     pub edit_response: Value,
+    /// Whether `window/showDocument` succeeds.
+    pub shows_documents: bool,
     /// The answer to `initialize`.
     pub initialized: Value,
 }
@@ -141,6 +143,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             notifications: VecDeque::new(),
             server_requests: Vec::new(),
             edit_response: json!({"applied": true}),
+            shows_documents: true,
             initialized: Value::Null,
         }
     }
@@ -393,7 +396,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 json!(vec![self.configuration.clone(); n_items])
             }
             "workspace/applyEdit" => self.edit_response.clone(),
-            "window/showDocument" => json!({"success": true}),
+            "window/showDocument" => json!({"success": self.shows_documents}),
             "client/registerCapability"
             | "client/unregisterCapability"
             | "window/workDoneProgress/create" => Value::Null,

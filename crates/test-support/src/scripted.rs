@@ -16,8 +16,15 @@ use crate::byte_level::{byte_level_character, byte_level_tokenizer};
 use crate::checkpoint::{END_OF_TEXT, SPECIAL_TOKENS};
 
 /// Special tokens of chat models, beside those of every test vocabulary; the text may spell each once.
-const CHAT_TOKENS: [&str; 5] =
-    ["<|im_start|>", "<think>", "</think>", "<tool_call>", "</tool_call>"];
+const CHAT_TOKENS: [&str; 6] =
+    ["<|im_start|>", "<think>", "</think>", "<tool_call>", "</tool_call>", "</s>"];
+
+/// The form of LoopCoder-V2's template, as far as it is known.
+pub const LOOPCODER: &str =
+    include_str!("../../../tests/fixtures/loopcoder-v2/chat_template.jinja");
+
+/// Each of them may end a text, as with LoopCoder-V2.
+const ENDS_OF_TEXT: [&str; 3] = ["<|endoftext|>", "<|im_end|>", "</s>"];
 
 const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
@@ -33,18 +40,23 @@ const PIECE: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptedModel {
     pub text: String,
-    /// With a chat template, as a model that follows instructions has one.
-    pub chat: bool,
+    /// A chat template, as a model that follows instructions has one.
+    pub template: Option<&'static str>,
     pub n_context: usize,
 }
 
 impl ScriptedModel {
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), chat: false, n_context: 1 << 17 }
+        Self { text: text.to_owned(), template: None, n_context: 1 << 17 }
     }
 
     pub fn chat(text: &str) -> Self {
-        Self { chat: true, ..Self::new(text) }
+        Self { template: Some(CHATML), ..Self::new(text) }
+    }
+
+    /// As [`Self::chat`], with the template and the ends of text of LoopCoder-V2.
+    pub fn loopcoder(text: &str) -> Self {
+        Self { template: Some(LOOPCODER), ..Self::new(text) }
     }
 
     /// Writes the files of the checkpoint.
@@ -54,7 +66,7 @@ impl ScriptedModel {
             fs::write(directory.join(name), bytes).expect("a file of the checkpoint")
         };
         let pieces = pieces(&self.text);
-        let specials: Vec<&str> = SPECIAL_TOKENS.into_iter().chain(CHAT_TOKENS).collect();
+        let specials: Vec<&str> = specials().collect();
         let first_piece = 256 + specials.len();
         // A special token is itself wherever the text spells it.
         let ids: Vec<usize> = (first_piece..)
@@ -68,8 +80,8 @@ impl ScriptedModel {
         write("config.json", self.config(vocab_size, hidden).to_string().as_bytes());
         write("tokenizer.json", tokenizer(&specials, &pieces).to_string().as_bytes());
         write("model.safetensors", &weights(&ids, vocab_size, hidden));
-        if self.chat {
-            write("chat_template.jinja", CHATML.as_bytes());
+        if let Some(template) = self.template {
+            write("chat_template.jinja", template.as_bytes());
         }
     }
 
@@ -90,9 +102,17 @@ impl ScriptedModel {
             "rope_theta": 10_000.0,
             "tie_word_embeddings": false,
             "torch_dtype": "float32",
-            "eos_token_id": [END_OF_TEXT],
+            "eos_token_id": ENDS_OF_TEXT.map(special_id),
         })
     }
+}
+
+fn specials() -> impl Iterator<Item = &'static str> {
+    SPECIAL_TOKENS.into_iter().chain(CHAT_TOKENS)
+}
+
+fn special_id(name: &str) -> usize {
+    256 + specials().position(|special| special == name).expect("a special token")
 }
 
 /// `text` cut into special tokens and pieces of which no two are the same.
@@ -101,9 +121,9 @@ fn pieces(text: &str) -> Vec<&str> {
     let mut seen = HashSet::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let special = CHAT_TOKENS.into_iter().find(|name| rest.starts_with(name));
+        let special = specials().find(|name| rest.starts_with(name));
         let next_special =
-            CHAT_TOKENS.into_iter().filter_map(|name| rest.find(name)).min().unwrap_or(rest.len());
+            specials().filter_map(|name| rest.find(name)).min().unwrap_or(rest.len());
         let length = special.map(str::len).or_else(|| {
             let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
             ends.skip(PIECE)

@@ -185,6 +185,24 @@ You are a test.<|im_end|>
         );
     }
 
+    /// Of the published conversation of 38 tokens.
+    #[test]
+    fn loopcoders_template_brings_a_system_message_where_there_is_none() {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/loopcoder-v2");
+        let template = ChatTemplate::from_directory(&folder).unwrap().unwrap();
+        let asked = user("Write a Python function to reverse a string.");
+        let turn = "<|im_start|>user\nWrite a Python function to reverse a string.<|im_end|>\n<|im_start|>assistant\n";
+        let system = |content: &str| format!("<|im_start|>system\n{content}<|im_end|>\n{turn}");
+        assert_eq!(
+            template.render(&asked).unwrap(),
+            system("You are LoopCoder, a helpful assistant developed by IQuest.")
+        );
+        let own = Message { role: "system".to_owned(), content: "Be brief.".to_owned() };
+        let messages: Vec<Message> = std::iter::once(own).chain(asked).collect();
+        assert_eq!(template.render(&messages).unwrap(), system("Be brief."));
+    }
+
     #[test]
     fn the_tokenizer_config_may_hold_it() {
         let config = r#"{"chat_template":"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}",

@@ -70,6 +70,11 @@ impl Document {
         self.tree.as_deref()?.tree()
     }
 
+    /// [`Document::tree`] would wait for nothing.
+    pub fn is_parsed(&self) -> bool {
+        self.tree.as_deref().is_none_or(TreeCell::is_parsed)
+    }
+
     /// The document as it would be after one edit, at the same version.
     #[must_use]
     pub fn edited(&self, edit: &Edit) -> Self {

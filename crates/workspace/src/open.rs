@@ -9,7 +9,8 @@ use text::{Buffer, Edit, Encoding, Position};
 
 use crate::difference::difference;
 use crate::log::EditLog;
-use crate::{Document, DocumentId, Exclusion, Index, Snapshot};
+use crate::system::Machine;
+use crate::{Document, DocumentId, Exclusion, Index, Snapshot, System};
 
 /// A change as it arrives from outside, in the order it is to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,19 @@ pub struct Workspace {
     log: EditLog,
     indexes: Arc<[Index]>,
     excluded: Exclusion,
+    machine: Machine,
 }
 
 impl Workspace {
     /// `roots` are the folders that paths are shown relative to.
     pub fn new(roots: Vec<PathBuf>) -> Self {
         Self { roots: roots.into(), ..Self::default() }
+    }
+
+    /// The same on another machine than this one.
+    #[must_use]
+    pub fn on(self, system: Arc<dyn System>) -> Self {
+        Self { machine: Machine(system), ..self }
     }
 
     /// Opens a document; one that is open under the same id is replaced.
@@ -135,6 +143,7 @@ impl Workspace {
             edits: self.log.edits(),
             indexes: Arc::clone(&self.indexes),
             excluded: self.excluded.clone(),
+            machine: self.machine.clone(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What readers get.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::system::Machine;
 use crate::{Document, DocumentId, Exclusion, Index, LoggedEdit, holds_secrets};
 
 /// An immutable view of a [`crate::Workspace`]; O(1) to take per document.
@@ -14,6 +16,7 @@ pub struct Snapshot {
     pub(crate) edits: Arc<[LoggedEdit]>,
     pub(crate) indexes: Arc<[Index]>,
     pub(crate) excluded: Exclusion,
+    pub(crate) machine: Machine,
 }
 
 impl Snapshot {
@@ -42,6 +45,20 @@ impl Snapshot {
     /// The text of this file belongs into no prompt: the user excludes it, or it is of a kind that usually holds keys or passwords.
     pub fn withholds(&self, path: &Path) -> bool {
         holds_secrets(path) || self.excluded.covers(path)
+    }
+
+    /// The text of a file on disk, whether it is open or not.
+    ///
+    /// # Errors
+    /// Whatever the file system says; [`io::ErrorKind::InvalidData`] for what is no text, and
+    /// [`io::ErrorKind::FileTooLarge`] for more than a document may have.
+    pub fn read(&self, path: &Path) -> io::Result<String> {
+        let bytes = self.machine.0.read(path, syntax::MAX_BYTES as u64)?;
+        String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+    }
+
+    pub fn is_folder(&self, path: &Path) -> bool {
+        self.machine.0.is_folder(path)
     }
 
     /// Name of the innermost root that holds `path`.

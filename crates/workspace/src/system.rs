@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use memory::MemorySystem;
@@ -30,6 +31,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// [`System::walk`] would find this file.
     fn is_walked(&self, root: &Path, path: &Path) -> bool;
 
+    fn is_folder(&self, path: &Path) -> bool;
+
     /// Puts a whole file in place of whatever is there: readers see the old one or the new one, whoever else writes.
     ///
     /// # Errors
@@ -40,6 +43,16 @@ pub trait System: fmt::Debug + Send + Sync {
     fn variable(&self, name: &str) -> Option<OsString>;
 
     fn now(&self) -> SystemTime;
+}
+
+/// The machine that readers of a workspace see: the real one unless told otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine(pub(crate) Arc<dyn System>);
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self(Arc::new(OsSystem))
+    }
 }
 
 /// What tells a file that has changed from one that has not, mostly.

@@ -63,6 +63,10 @@ impl TreeCell {
         self.parsed.get_or_init(|| self.parse()).tree.as_ref()
     }
 
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.parsed.get().is_some()
+    }
+
     fn parse(&self) -> Parsed {
         let origin = std::mem::replace(&mut *self.lock(), Origin::Begun);
         if MAX_BYTES < self.buffer.len() {

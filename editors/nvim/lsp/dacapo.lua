@@ -54,6 +54,9 @@ return {
     ['dacapo/status'] = function(_, params, context)
       require('dacapo.status').set(context.client_id, params)
     end,
+    ['window/showDocument'] = function(_, params)
+      return require('dacapo.page').show_document(params)
+    end,
     ['window/showMessage'] = function(_, params)
       require('dacapo.page').show_message(params)
     end,

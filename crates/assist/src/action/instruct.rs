@@ -1,10 +1,11 @@
 //! Actions for models that follow instructions: edit, fix, tests, explain.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use context::with_line_feeds;
-use engine::Priority;
+use engine::{Priority, Sampling};
 use syntax::{Item, Language, n_errors};
 use text::{Buffer, Edit};
 use tokenizer::{ChatTemplate, Message};
@@ -17,7 +18,8 @@ use crate::action::infill::{Filled, not_cancelled};
 use crate::action::instruction::{self, Instruction};
 use crate::action::refusal::Refusal;
 use crate::action::request::Diagnostic;
-use crate::action::test_file;
+use crate::action::test_code::is_test_of;
+use crate::action::test_file::conventional;
 use crate::action::{extract, fit, minimal};
 use crate::completion::Config;
 use crate::reason::Reason;
@@ -32,6 +34,9 @@ const MORE: usize = 192;
 /// An answer shorter than this is not worth a prompt, in tokens.
 const LEAST: usize = 64;
 
+/// For a model whose authors recommend nothing: warm enough to differ from the likeliest text.
+const DRAWN: Sampling = Sampling { temperature: 0.7, top_p: 0.95, top_k: 0, seed: 0 };
+
 const CODE_ONLY: &str = "You are an expert programmer who edits source code. Answer with the code in one fenced block, \
                          complete, without omissions and without comments about the change.";
 
@@ -45,6 +50,16 @@ pub(crate) struct Instruct<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) document: &'a Document,
     pub(crate) watch: Watch<'a>,
+}
+
+/// What a request says, and what the answer may be like.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    request: &'a str,
+    /// Of the answer, in tokens.
+    limit: usize,
+    /// The code that the answer may repeat.
+    old: &'a str,
 }
 
 /// Code that is to be changed or spoken of.
@@ -102,14 +117,9 @@ impl Instruct<'_> {
         let code = Concealed::new(&fit::dedented(&format!("{indent}{old}")));
         let request = self.about(&document, &code.shown, words);
         let n_old = self.writer.tokenizer.encode(&old).len();
-        let written = match self.ask(CODE_ONLY, &request, true, 2 * n_old + MORE, &mask(&old)) {
-            Ok(written) => written,
-            Err(refusal) => return refusal.into(),
-        };
-        let outcome = Some(written.outcome);
-        let new = self.code(&document, &subject, &indent, &written);
-        let new = new.and_then(|new| code.revealed(&new).ok_or(Refusal::Elided));
-        let edits = new.and_then(|new| {
+        let edits_for = |written: &Written| {
+            let new = self.code(&document, &subject, &indent, written)?;
+            let new = code.revealed(&new).ok_or(Refusal::Elided)?;
             let start = subject.range.start.min(removed.start);
             let end = subject.range.end.max(removed.start);
             let before = buffer.slice(start..subject.range.start);
@@ -119,8 +129,37 @@ impl Instruct<'_> {
             let edits = minimal::edits(&self.document.buffer, &(start..end + removed.len()), &text);
             let is_only_removal = new == old;
             if edits.is_empty() || is_only_removal { Err(Refusal::Unchanged) } else { Ok(edits) }
-        });
-        Filled { edits, raw: written.text, outcome }
+        };
+        let old_shown = mask(&old);
+        let asked = Asked { request: &request, limit: 2 * n_old + MORE, old: &old_shown };
+        match self.code_for(asked, edits_for) {
+            Ok((written, edits)) => {
+                Filled { edits, raw: written.text, outcome: Some(written.outcome) }
+            }
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// What `take` makes of the likeliest answer, or, where that is of no use, of one that is drawn: the likeliest text of a
+    /// small model goes in circles now and then.
+    fn code_for<T>(
+        &self,
+        asked: Asked<'_>,
+        take: impl Fn(&Written) -> Result<T, Refusal>,
+    ) -> Result<(Written, Result<T, Refusal>), Refusal> {
+        let written = self.ask(CODE_ONLY, asked, Some(Sampling::GREEDY))?;
+        let taken = take(&written);
+        let is_of_no_use = matches!(
+            taken,
+            Err(Refusal::Unchanged | Refusal::NoCode | Refusal::Elided | Refusal::NoTests)
+        );
+        if !is_of_no_use {
+            return Ok((written, taken));
+        }
+        let recommended = Some(self.config.sampling).filter(|it| *it != Sampling::GREEDY);
+        let written = self.ask(CODE_ONLY, asked, Some(recommended.unwrap_or(DRAWN)))?;
+        let taken = take(&written);
+        Ok((written, taken))
     }
 
     /// The new code for the subject, as it is to stand in the document.
@@ -150,7 +189,8 @@ impl Instruct<'_> {
         };
         let code = with_line_feeds(&self.document.buffer.slice(subject.range)).into_owned();
         let request = self.about(self.document, &code, "Explain what this code does and how.");
-        match self.ask(WORDS, &request, false, MAX_WORDS, "") {
+        let asked = Asked { request: &request, limit: MAX_WORDS, old: "" };
+        match self.ask(WORDS, asked, None) {
             Ok(written) => {
                 let words = extract::words(&written.text);
                 let effect = if words.is_empty() {
@@ -176,23 +216,29 @@ impl Instruct<'_> {
         };
         let code = with_line_feeds(&document.buffer.slice(subject.range)).into_owned();
         let words = format!("Write unit tests for this {} code.", language.name());
-        let written =
-            match self.ask(CODE_ONLY, &self.about(document, &code, &words), true, MAX_WORDS, "") {
-                Ok(written) => written,
-                Err(refusal) => return refusal.into(),
-            };
-        let tests = extract::code(&written.text, Some(language), None).ok_or(Refusal::NoCode);
-        let effect = tests.map(|tests| {
-            Effect::Edit(match test_file::conventional(language, path) {
-                Some(file) => self.appended(language, &file, &tests),
-                None => in_module(document, &tests),
-            })
+        let request = self.about(document, &code, &words);
+        let name = subject.item.as_ref().and_then(|item| item.name.as_deref());
+        let tests_in = |written: &Written| {
+            let tests =
+                extract::code(&written.text, Some(language), None).ok_or(Refusal::NoCode)?;
+            if is_test_of(language, &tests, name) { Ok(tests) } else { Err(Refusal::NoTests) }
+        };
+        let asked = Asked { request: &request, limit: MAX_WORDS, old: "" };
+        let (written, tests) = match self.code_for(asked, tests_in) {
+            Ok(answer) => answer,
+            Err(refusal) => return refusal.into(),
+        };
+        let is_folder = |path: &Path| self.snapshot.is_folder(path);
+        let change = tests.and_then(|tests| match conventional(language, path, &is_folder) {
+            Some(file) => self.appended(language, &file, &tests),
+            None => Ok(in_module(document, &tests)),
         });
+        let effect = change.map(Effect::Edit);
         ActionAnswer { effect, raw: written.text, outcome: Some(written.outcome) }
     }
 
     /// At the end of a file that is open, on disk, or yet to be created.
-    fn appended(&self, language: Language, file: &Path, tests: &str) -> Change {
+    fn appended(&self, language: Language, file: &Path, tests: &str) -> Result<Change, Refusal> {
         let open =
             self.snapshot.documents().find(|document| document.path.as_deref() == Some(file));
         let (target, before) = match open {
@@ -201,13 +247,17 @@ impl Instruct<'_> {
                 (target, open.buffer.clone())
             }
             None => {
-                let text = std::fs::read_to_string(file).ok();
+                let text = match self.snapshot.read(file) {
+                    Ok(text) => Some(text),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    Err(_) => return Err(Refusal::UnreadableTestFile),
+                };
                 let target = Target::File { path: file.to_owned(), exists: text.is_some() };
                 (target, Buffer::from(text.unwrap_or_default().as_str()))
             }
         };
         let gap = if before.is_empty() { "" } else { "\n\n" };
-        change_at_end(language, target, before, &format!("{gap}{tests}\n"))
+        Ok(change_at_end(language, target, before, &format!("{gap}{tests}\n")))
     }
 
     fn about(&self, document: &Document, code: &str, words: &str) -> String {
@@ -218,15 +268,16 @@ impl Instruct<'_> {
         format!("File `{}`:\n\n```{language}\n{code}\n```\n\n{words}", path.unwrap_or_default())
     }
 
-    /// With `code`, the answer is opened as a fenced block, unless the model may want to think first.
+    /// With a `sampling` of its own the answer is code, and is opened as a fenced block, unless the model may want to think
+    /// first; words are drawn as the authors of the model recommend.
     fn ask(
         &self,
         role: &str,
-        request: &str,
-        code: bool,
-        limit: usize,
-        old: &str,
+        asked: Asked<'_>,
+        sampling: Option<Sampling>,
     ) -> Result<Written, Refusal> {
+        let Asked { request, limit, old } = asked;
+        let code = sampling.is_some();
         let tokenizer = &self.writer.tokenizer;
         let message = |role: &str, content: &str| Message {
             role: role.to_owned(),
@@ -249,7 +300,7 @@ impl Instruct<'_> {
             Ok(Order {
                 tokens,
                 max_tokens: limit.min(room),
-                sampling: self.config.sampling,
+                sampling: sampling.unwrap_or(self.config.sampling),
                 priority: Priority::Action,
                 drafts: tokenizer.encode(old),
                 held_back: String::new(),

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 
 use similar::{Algorithm, DiffTag, TextDiffConfig};
 use text::{Buffer, Edit};
+use workspace::Document;
+
+use crate::action::change::{Change, Target};
+use crate::action::parses;
 
 /// Comparing two texts stands between the model's last word and the user; when it takes longer, a coarser answer does.
 const LIMIT: Duration = Duration::from_millis(100);
@@ -23,7 +27,7 @@ struct Hunk {
 ///
 /// # Errors
 /// [`Moved`] where a line that an edit touches was itself changed.
-pub fn rebase(edits: &[Edit], from: &Buffer, to: &Buffer) -> Result<Vec<Edit>, Moved> {
+pub(crate) fn rebase(edits: &[Edit], from: &Buffer, to: &Buffer) -> Result<Vec<Edit>, Moved> {
     let (from, to) = (from.to_string(), to.to_string());
     if from == to {
         return Ok(edits.to_vec());
@@ -43,6 +47,20 @@ pub fn rebase(edits: &[Edit], from: &Buffer, to: &Buffer) -> Result<Vec<Edit>, M
             Ok(Edit { range, text: edit.text.clone() })
         })
         .collect()
+}
+
+/// `change` for the text as it is now, and whether that still parses with it. Parses, so call it where that is allowed.
+///
+/// # Errors
+/// [`Moved`] where the same lines were changed.
+pub fn reanchored(change: &Change, now: &Document) -> Result<Change, Moved> {
+    let edits = rebase(&change.edits, &change.before, &now.buffer)?;
+    let concern = match now.tree() {
+        Some(tree) => parses::concern(Some(tree), &now.buffer, &edits),
+        None => change.concern,
+    };
+    let target = Target::Open { document: now.id.clone(), version: now.version };
+    Ok(Change { target, before: now.buffer.clone(), edits, concern })
 }
 
 /// Both at the same place, or one inside the other; side by side is well.

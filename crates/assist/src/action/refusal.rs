@@ -35,6 +35,10 @@ pub enum Refusal {
     Elided,
     /// There is no place for tests of this document.
     NoTestFile,
+    /// The answer holds no test of the code.
+    NoTests,
+    /// The file that tests belong into is there, and is no text.
+    UnreadableTestFile,
     /// The code does not fit into the context of the model.
     TooLong,
 }
@@ -57,6 +61,8 @@ impl Refusal {
             Self::NoCode => "no-code",
             Self::Elided => "elided",
             Self::NoTestFile => "no-test-file",
+            Self::NoTests => "no-tests",
+            Self::UnreadableTestFile => "unreadable-test-file",
             Self::TooLong => "too-long",
         }
     }
@@ -108,6 +114,12 @@ impl fmt::Display for Refusal {
             }
             Self::NoTestFile => {
                 "Tests belong beside a file on disk in a language with a grammar here; save the document first."
+            }
+            Self::NoTests => {
+                "The model wrote no tests of this code, so nothing was changed; select less of it, or try a larger model."
+            }
+            Self::UnreadableTestFile => {
+                "The file that the tests belong into cannot be read as text, so nothing was changed."
             }
             Self::TooLong => {
                 "The code is too long for the context of the model; select less of it."

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use syntax::Language;
 
 /// The file for tests of `path`, which may not exist; `None` for Rust, whose tests stand in the file itself.
-pub(crate) fn conventional(language: Language, path: &Path) -> Option<PathBuf> {
+pub(crate) fn conventional(
+    language: Language,
+    path: &Path,
+    is_folder: &dyn Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     let stem = path.file_stem()?.to_str()?;
     let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
     let folder = path.parent()?;
@@ -14,7 +18,7 @@ pub(crate) fn conventional(language: Language, path: &Path) -> Option<PathBuf> {
             .ancestors()
             .take(3)
             .flat_map(|above| names.iter().map(|name| above.join(name)))
-            .find(|it| it.is_dir())
+            .find(|it| is_folder(it))
     };
     let file = match language {
         Language::Rust => return None,
@@ -24,7 +28,7 @@ pub(crate) fn conventional(language: Language, path: &Path) -> Option<PathBuf> {
         Language::Go => folder.join(format!("{stem}_test.go")),
         Language::JavaScript | Language::Tsx | Language::TypeScript => {
             let own = folder.join("__tests__");
-            if own.is_dir() { own } else { folder.to_owned() }
+            if is_folder(&own) { own } else { folder.to_owned() }
                 .join(format!("{stem}.test.{extension}"))
         }
         Language::Java => in_test_tree(folder).join(format!("{stem}Test.java")),
@@ -64,7 +68,14 @@ mod tests {
 
     #[track_caller]
     fn check(language: Language, path: &str, expected: Option<&str>) {
-        assert_eq!(conventional(language, Path::new(path)), expected.map(PathBuf::from));
+        check_beside(&[], language, path, expected);
+    }
+
+    #[track_caller]
+    fn check_beside(folders: &[&str], language: Language, path: &str, expected: Option<&str>) {
+        let is_folder = |path: &Path| folders.iter().any(|folder| Path::new(folder) == path);
+        let found = conventional(language, Path::new(path), &is_folder);
+        assert_eq!(found, expected.map(PathBuf::from));
     }
 
     #[test]
@@ -74,6 +85,15 @@ mod tests {
         check(Python, "/none/a.py", Some("/none/test_a.py"));
         check(Go, "/none/a.go", Some("/none/a_test.go"));
         check(TypeScript, "/none/a.ts", Some("/none/a.test.ts"));
+        let python = "/p/src/shapes/area.py";
+        check_beside(&["/p/tests"], Python, python, Some("/p/tests/test_area.py"));
+        check_beside(
+            &["/p/src/test", "/p/tests"],
+            Python,
+            python,
+            Some("/p/src/test/test_area.py"),
+        );
+        check_beside(&["/p/__tests__"], TypeScript, "/p/a.ts", Some("/p/__tests__/a.test.ts"));
         check(Java, "/none/src/main/java/x/A.java", Some("/none/src/test/java/x/ATest.java"));
     }
 }

@@ -3,11 +3,11 @@
 use engine::{CancelFlag, Priority, Sampling};
 use workspace::{DocumentId, Snapshot};
 
-use super::{Completer, suggested, suggestion};
+use super::{Completer, repeat, suggested, suggestion};
 use crate::completion::{Completion, Several, Suggestion, Trigger};
 use crate::site::Site;
 
-/// Suggestions at most, the first one among them.
+/// Suggestions for the caret at most, the first one among them.
 const MAX_ITEMS: usize = 3;
 
 /// Further answers that are drawn at most; some say what is there already.
@@ -18,7 +18,8 @@ const WARM: Sampling = Sampling { temperature: 0.7, top_p: 0.95, top_k: 0, seed:
 
 impl Completer {
     /// The likeliest answer, as [`Completer::complete`] gives it, and up to two that are drawn and differ from it by more
-    /// than white space. The prompt is computed once, and each draw may take as many tokens as the first answer may.
+    /// than white space; and the last edit once more, first where the caret is at its next place, and last where that is on
+    /// the same line. The prompt is computed once, and each draw may take as many tokens as the first answer may.
     pub(crate) fn complete_several(
         &self,
         snapshot: &Snapshot,
@@ -26,8 +27,16 @@ impl Completer {
         offset: usize,
         cancel: &CancelFlag,
     ) -> Several {
-        let first = self.complete(snapshot, id, offset, Trigger::Invoked, cancel);
-        let others = self.others(&first, snapshot, id, cancel).unwrap_or_default();
+        let first = self.complete_here(snapshot, id, offset, Trigger::Invoked, cancel);
+        let mut others = self.others(&first, snapshot, id, cancel).unwrap_or_default();
+        if let Some(repeated) = repeat::at(snapshot, id, offset) {
+            if let Ok(suggestion) = first.suggestion {
+                others.insert(0, suggestion);
+            }
+            others.truncate(MAX_ITEMS - 1);
+            return Several { first: repeated, others };
+        }
+        others.extend(repeat::on_line(snapshot, id, offset));
         Several { first, others }
     }
 

@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use assist::{ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Target, Watch};
+use assist::{
+    Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Target, Watch,
+};
 use engine::CancelFlag;
 use serde::Serialize;
 use similar::TextDiff;
-use workspace::Document;
+use text::Encoding;
+use workspace::{Document, DocumentId, Workspace};
 
 use crate::arguments::Act;
 use crate::commands::complete::open;
@@ -61,7 +64,12 @@ struct Patch {
 pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
     let Span { start, end } = &arguments.span;
     let assistant = ModelSource::find(&arguments.model.model)?.assistant(DEFAULT_MAX_TOKENS)?;
-    let (workspace, id) = open(&start.file, arguments.root.as_deref(), true)?;
+    let (mut workspace, id) = open(&start.file, arguments.root.as_deref(), true)?;
+    if let Some(before) = &arguments.before {
+        change_since(&mut workspace, &id, &read_before(before)?)?;
+    } else if arguments.action == Action::NextEdit {
+        bail!("say with --before FILE what the file was before the change that is to be repeated");
+    }
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;
     let from = start.offset(&document.buffer)?;
@@ -109,6 +117,23 @@ pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
         );
     }
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read_before(file: &Path) -> Result<String> {
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => fs::read_to_string(file),
+    };
+    text.with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Lets the workspace see how the document came to be what it is, as an editor lets it see every change.
+fn change_since(workspace: &mut Workspace, id: &DocumentId, before: &str) -> Result<()> {
+    let document = workspace.document(id).context("the document is not open")?.clone();
+    let now = document.buffer.to_string();
+    workspace.open(id.clone(), document.path.clone(), document.language, 0, before);
+    workspace.change(id, 1, Encoding::Utf8, [workspace::Change::Full(now)])?;
+    Ok(())
 }
 
 fn concern(answer: &ActionAnswer) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -10,8 +11,8 @@ use assist::Trigger;
 use engine::CancelFlag;
 use serde::Serialize;
 use serde_json::{Value, json};
-use server::{Options, config};
-use workspace::{DocumentId, Language, Workspace};
+use server::{IndexReport, Options, config};
+use workspace::{DocumentId, Index, Language, OsSystem, Workspace};
 
 use crate::arguments::Doctor;
 use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
@@ -27,6 +28,7 @@ struct Report {
     model: ModelReport,
     settings: Vec<Setting>,
     daemon: DaemonReport,
+    index: SavedIndex,
     completion: Option<CompletionReport>,
     problems: Vec<String>,
 }
@@ -66,6 +68,15 @@ struct DaemonReport {
     log_file: Option<PathBuf>,
     n_sessions: Option<usize>,
     same_build: Option<bool>,
+    indexes: Vec<IndexReport>,
+}
+
+/// What was known of the folder when an index of it was saved last; nothing where none was.
+#[derive(Serialize, Default)]
+struct SavedIndex {
+    folder: Option<PathBuf>,
+    n_files: usize,
+    n_lines: usize,
 }
 
 #[derive(Serialize)]
@@ -108,6 +119,7 @@ fn examine(model: Option<&str>) -> Report {
         model: ModelReport::default(),
         settings: settings.chain([log_level()]).collect(),
         daemon,
+        index: folder.map(saved_index).unwrap_or_default(),
         completion: None,
         problems,
     };
@@ -115,6 +127,11 @@ fn examine(model: Option<&str>) -> Report {
         report.problems.push(format!("{error:#}"));
     }
     report
+}
+
+fn saved_index(folder: PathBuf) -> SavedIndex {
+    let size = Index::load(Arc::new(OsSystem), folder.clone()).size();
+    SavedIndex { folder: Some(folder), n_files: size.n_files, n_lines: size.n_lines }
 }
 
 fn log_level() -> Setting {
@@ -138,11 +155,12 @@ fn examine_daemon() -> (DaemonReport, Option<String>) {
             report.log_file = Some(place.log_file());
             let build = Build::of_this_program();
             let found = connect::report(&place, &build).await?;
-            Ok::<_, Error>((found.sessions.len(), found.build == build))
+            Ok::<_, Error>((found.sessions.len(), found.build == build, found.indexes))
         })
     });
     match asked {
-        Ok(Ok((n_sessions, same_build))) => {
+        Ok(Ok((n_sessions, same_build, indexes))) => {
+            report.indexes = indexes;
             report.running = true;
             report.n_sessions = Some(n_sessions);
             report.same_build = Some(same_build);
@@ -282,6 +300,26 @@ fn print(report: &Report) -> Result<()> {
             _ => "does not run".to_owned(),
         };
         writeln!(stdout, "daemon       {state}, socket {}", socket.display())?;
+    }
+    for index in &report.daemon.indexes {
+        let state = if index.complete { "" } else { ", being read" };
+        let (root, files, lines) = (index.root.display(), index.files, index.lines);
+        writeln!(stdout, "index        {root}: {files} files, {lines} lines{state}")?;
+    }
+    let SavedIndex { folder, n_files, n_lines } = &report.index;
+    let is_served = |folder: &PathBuf| report.daemon.indexes.iter().any(|it| it.root == *folder);
+    if let Some(folder) = folder.as_ref().filter(|folder| !is_served(folder)) {
+        let folder = folder.display();
+        match n_files {
+            0 => writeln!(
+                stdout,
+                "index        {folder}: none yet; an editor that opens it makes one"
+            )?,
+            _ => writeln!(
+                stdout,
+                "index        {folder}: {n_files} files, {n_lines} lines when it was saved"
+            )?,
+        }
     }
     if let Some(completion) = &report.completion {
         writeln!(

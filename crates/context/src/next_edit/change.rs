@@ -11,6 +11,12 @@ pub(crate) enum Change {
     Parameters,
 }
 
+impl Change {
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        matches!(self, Self::Name { old, .. } if old == name)
+    }
+}
+
 /// `None` for a change that was larger than that, or none.
 pub(crate) fn change_of(edit: &LoggedEdit) -> Option<Change> {
     let (before, after) = (tokens(&edit.before), tokens(&edit.after));

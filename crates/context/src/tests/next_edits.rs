@@ -4,7 +4,7 @@ use text::Edit;
 use workspace::DocumentId;
 
 use super::repositories::Repository;
-use crate::next_edit::{Proposal, next_edit};
+use crate::next_edit::{Proposal, next_edit, next_edit_at};
 
 /// Replaces `old` by `new` at the first place that has it, asks again and again, and shows the open documents as they are in the end; an
 /// infilled range becomes `<...>`.
@@ -90,4 +90,45 @@ fn larger_changes_are_not_repeated() {
         ""
     );
     assert_eq!(repeated(SHAPES, "/repo/main.rs", "// area is a product\n", ""), "");
+}
+
+/// What is proposed at each place of the file that is marked by `^`, after the name was replaced once.
+#[track_caller]
+fn check_at(marked: &str, old: &str, new: &str, expected: &[Option<(&str, &str)>]) {
+    let offsets: Vec<usize> =
+        marked.match_indices('^').enumerate().map(|(n_before, (at, _))| at - n_before).collect();
+    let text = marked.replace('^', "");
+    let mut repository = Repository::new(&format!("\n//- /repo/main.rs\n{text}$0\n"));
+    repository.edit("/repo/main.rs", old, new);
+    let moved = |offset: usize| match text.find(old) {
+        Some(at) if at < offset => offset - old.len() + new.len(),
+        _ => offset,
+    };
+    let snapshot = repository.snapshot();
+    let id = DocumentId("/repo/main.rs".into());
+    let found: Vec<_> = offsets
+        .iter()
+        .map(|offset| {
+            let next = next_edit_at(&snapshot, &id, moved(*offset))?;
+            let document = snapshot.document(&next.document).unwrap();
+            let Proposal::Text(text) = next.proposal else { return None };
+            Some((document.buffer.slice(next.range).into_owned(), text))
+        })
+        .collect();
+    let found: Vec<_> =
+        found.iter().map(|it| it.as_ref().map(|(one, other)| (&**one, &**other))).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_caret_at_an_old_name_is_at_the_next_edit() {
+    let renamed = Some(("area", "surface"));
+    check_at(
+        "fn area() {}\nfn g() { ^ar^ea^(); h(^); area2^(); }\nfn ^x() {}\n",
+        "area",
+        "surface",
+        &[renamed, renamed, renamed, None, None, None],
+    );
+    // What was no renaming is nothing to repeat at a word.
+    check_at("fn f(a: u32) {}\nfn g() { ^f^(1); }\n", "a: u32", "a: u32, b: u32", &[None, None]);
 }

@@ -66,6 +66,8 @@ fn judge(session: &mut Session, id: &DocumentId, caret: usize) {
             session.typing.taken();
             session.counted.judged(true);
         }
+        // Of what was never on the screen nobody can have thought anything.
+        Fate::Left if session.tells_what_is_shown && !shown.is_seen() => {}
         Fate::Left => {
             session.typing.left();
             session.counted.judged(false);

@@ -14,5 +14,11 @@ pub(crate) fn handle(session: &mut Session, params: DidOpenTextDocumentParams) {
     session.running.mark_stale(&id);
     session.language_ids.insert(id.clone(), document.language_id);
     folders::scan(session);
-    session.workspace.open(id, path, language, document.version, &document.text);
+    session.workspace.open(id.clone(), path, language, document.version, &document.text);
+    // So that the first suggestion does not wait for it; a text of megabytes takes a second.
+    if let Some(document) = session.workspace.document(&id).cloned() {
+        session.work(&session.lanes.quick, move || {
+            let _ = document.tree();
+        });
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) fn handle(
             version: document.version,
             sha256: sha256(&document.buffer),
             lines: document.buffer.n_lines(),
+            parsed: document.is_parsed(),
         };
         let _ = request.reply.send(Some(state));
     });

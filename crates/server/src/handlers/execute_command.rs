@@ -1,5 +1,7 @@
 //! `workspace/executeCommand`: runs the model for an action, and makes of its answer an edit of the text as it is now.
 
+use std::path::Path;
+
 use assist::{
     Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Reason, Refusal,
     Target, Trigger, Watch,
@@ -15,7 +17,7 @@ use crate::progress;
 use crate::proto::action::{self, Argument, Edits};
 use crate::proto::from;
 use crate::session::{NoAnswer, Session};
-use crate::working::{Ended, Started, Working};
+use crate::working::{Ended, Started, Words, Working};
 
 pub(crate) fn handle(
     session: &mut Session,
@@ -146,6 +148,9 @@ fn action_request(
 
 /// The model is done with the command of this number; `None` when it panicked.
 pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<ActionAnswer>>) {
+    let Some(answer) = settled(session, number, answer) else {
+        return;
+    };
     let Some(working) = session.commands.remove(number) else {
         return;
     };
@@ -163,7 +168,7 @@ pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Acti
     );
     let ended = match answer.effect {
         Ok(Effect::Edit(change)) => edit(session, &change),
-        Ok(Effect::Show(text)) => Ok(Ended::Show(text)),
+        Ok(Effect::Show(text)) => Ok(Ended::Show(words(number, &working, text))),
         Err(refusal) => Err(refusal),
     };
     match ended {
@@ -172,7 +177,39 @@ pub(crate) fn finish(session: &mut Session, number: u64, answer: Option<Box<Acti
     }
 }
 
-/// The change for the text as it is now, where that can be said.
+/// The name is that of no other words, since an editor may still show those of the last time.
+fn words(number: u64, working: &Working, text: String) -> Words {
+    let path = working.document.path.as_deref();
+    let file = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let file_name = match file {
+        Some(file) => format!("{}-{number}-{file}.md", working.action),
+        None => format!("{}-{number}.md", working.action),
+    };
+    Words { file_name, text }
+}
+
+/// The answer, unless it is for a text that has changed since: then it comes back for the text as it is now. That takes a
+/// parse, which is not for this thread, and so the text may have changed again by then.
+fn settled(
+    session: &Session,
+    number: u64,
+    answer: Option<Box<ActionAnswer>>,
+) -> Option<Option<Box<ActionAnswer>>> {
+    let Some(mut answer) = answer else { return Some(None) };
+    let Ok(Effect::Edit(change)) = &answer.effect else { return Some(Some(answer)) };
+    let Target::Open { document, version } = &change.target else { return Some(Some(answer)) };
+    let now = session.workspace.document(document).cloned();
+    let Some(now) = now.filter(|now| now.version != *version) else { return Some(Some(answer)) };
+    let (change, events) = (change.clone(), session.ways.events.clone());
+    session.work(&session.lanes.quick, move || {
+        let reanchored = assist::reanchored(&change, &now);
+        answer.effect = reanchored.map(Effect::Edit).map_err(|_| Refusal::Moved);
+        events.send(Event::Acted(number, Some(answer)));
+    });
+    None
+}
+
+/// The change in the client's form.
 fn edit(session: &Session, change: &Change) -> Result<Ended, Refusal> {
     let client = &session.client;
     let question = match change.concern {
@@ -185,8 +222,6 @@ fn edit(session: &Session, change: &Change) -> Result<Ended, Refusal> {
     let edit = match &change.target {
         Target::Open { document, .. } => {
             let now = session.workspace.document(document).ok_or(Reason::NotOpen)?;
-            let edits = assist::rebase(&change.edits, &change.before, &now.buffer)
-                .map_err(|_| Refusal::Moved)?;
             let uri: Uri = document.0.parse().map_err(|_| Reason::NotOpen)?;
             action::workspace_edit(
                 &client.actions,
@@ -195,7 +230,7 @@ fn edit(session: &Session, change: &Change) -> Result<Ended, Refusal> {
                     uri,
                     version: Some(now.version),
                     before: &now.buffer,
-                    edits: &edits,
+                    edits: &change.edits,
                     creates: false,
                     question,
                 },

@@ -66,8 +66,15 @@ fn item(
     {
         return None;
     }
+    // Shown where the text that it replaces is a prefix of this (LSP 3.18, `InlineCompletionItem.filterText`), as what is
+    // typed is of a text that goes on from it; a name that replaces another goes on from nothing.
+    let typed = buffer.slice(replacement.range.start..caret.max(replacement.range.start));
+    let filter_text = match replacement.text.starts_with(&*typed) {
+        true => replacement.text.clone(),
+        false => buffer.slice(replacement.range.clone()).into_owned(),
+    };
     Some(InlineCompletionItem {
-        filter_text: Some(replacement.text.clone()),
+        filter_text: Some(filter_text),
         insert_text: replacement.text,
         range: Some(to::range(buffer, client.encoding, &replacement.range)),
         command: None,

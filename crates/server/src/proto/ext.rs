@@ -31,6 +31,8 @@ pub(crate) struct DocumentState {
     /// Lower-case hexadecimal, of the text in UTF-8.
     pub(crate) sha256: String,
     pub(crate) lines: usize,
+    /// The syntax tree of this version is made, or there is none to make.
+    pub(crate) parsed: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,6 +104,35 @@ pub(crate) struct Timings {
 pub(crate) struct PromptTokens {
     pub(crate) new: usize,
     pub(crate) reused: usize,
+}
+
+/// Of `textDocument/didShowCompletion`: the item as it was answered.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ShownParams {
+    #[serde(default)]
+    pub(crate) item: ShownItem,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownItem {
+    insert_text: Option<InsertedText>,
+    pub(crate) range: Option<Range>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum InsertedText {
+    Plain(String),
+    Value { value: String },
+}
+
+impl ShownItem {
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self.insert_text.as_ref()? {
+            InsertedText::Plain(text) | InsertedText::Value { value: text } => Some(text),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -89,6 +89,10 @@ impl System for MemorySystem {
         path.starts_with(root) && self.lock().files.contains_key(path)
     }
 
+    fn is_folder(&self, path: &Path) -> bool {
+        self.lock().files.keys().any(|file| file.parent().is_some_and(|it| it.starts_with(path)))
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.write(path, bytes);
         Ok(())

@@ -12,6 +12,17 @@ function M.open(lines)
   vim.api.nvim_open_win(bufnr, true, { split = 'right' })
 end
 
+--- Words that the server has put into a file, without a buffer of that file, which goes when the server does.
+---@param params lsp.ShowDocumentParams
+---@return lsp.ShowDocumentResult
+function M.show_document(params)
+  local is_read, lines = pcall(vim.fn.readfile, vim.uri_to_fname(params.uri))
+  if is_read then
+    M.open(lines)
+  end
+  return { success = is_read }
+end
+
 --- What the server tells a person: one line as a message, more on a page, since a message of many lines asks for a key.
 ---@param params lsp.ShowMessageParams
 function M.show_message(params)

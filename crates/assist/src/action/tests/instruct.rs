@@ -1,10 +1,15 @@
 //! Edit, fix, tests and explain, with what models put around their answers.
 
-use tokenizer::ChatTemplate;
-use workspace::Language;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{Stage, TOKENIZER, shown};
+use engine::Sampling;
+use tokenizer::ChatTemplate;
+use workspace::{Language, MemorySystem};
+
+use super::{CONFIG, Stage, TOKENIZER, shown};
 use crate::action::{Action, ActionAnswer, Diagnostic, Effect, Target};
+use crate::completion::Config;
 
 use Language::{Python, Rust};
 
@@ -122,11 +127,97 @@ fn tests_go_where_the_language_has_them() {
         assert_eq!(shown(&answer), format!("fn f() {{}}\n\n{module}"), "{written}");
     }
     let python = "def f():\n    return $01\n";
-    let (answer, _) = act(Python, python, Action::Tests, &NOTHING, "assert f() == 1\n```");
+    let test = "def test_f():\n    assert f() == 1\n";
+    let written = format!("{test}```");
+    let (answer, _) = act(Python, python, Action::Tests, &NOTHING, &written);
     let Ok(Effect::Edit(change)) = answer.effect else { panic!("{answer:?}") };
     let Target::File { path, exists: false } = &change.target else { panic!("{change:?}") };
     assert!(path.ends_with("test_shape.py"), "{path:?}");
-    assert_eq!(change.after().to_string(), "assert f() == 1\n");
+    assert_eq!(change.after().to_string(), test);
+}
+
+#[test]
+fn what_is_no_test_goes_nowhere() {
+    let marked = "def f():\n    return $01\n";
+    for written in
+        ["def f():\n    return 1\n```", "def f():\n    return 2\n\ndef test_f():\n    f()\n```"]
+    {
+        let (answer, _) = act(Python, marked, Action::Tests, &NOTHING, written);
+        assert_eq!(shown(&answer), "(no-tests)", "{written}");
+    }
+}
+
+/// The answer where these files are on disk.
+fn tests_beside(files: &[(&str, &[u8])]) -> ActionAnswer {
+    let written = "def test_f():\n    assert f() == 1\n```";
+    let marked = "def f():\n    return $01\n";
+    let mut stage = Stage::new(Python, marked, Action::Tests, &[written]);
+    stage.actor = stage.actor.with_chat(chat());
+    let files = files.iter().map(|(path, text)| (*path, *text));
+    stage.workspace = std::mem::take(&mut stage.workspace).on(Arc::new(MemorySystem::new(files)));
+    stage.act()
+}
+
+#[test]
+fn tests_are_added_to_those_that_are_there() {
+    let old = "def test_g():\n    pass\n";
+    let answer = tests_beside(&[("/home/tests/test_shape.py", old.as_bytes())]);
+    let Ok(Effect::Edit(change)) = answer.effect else { panic!("{answer:?}") };
+    let Target::File { path, exists: true } = &change.target else { panic!("{change:?}") };
+    assert_eq!(path, Path::new("/home/tests/test_shape.py"));
+    let expected = format!("{old}\n\ndef test_f():\n    assert f() == 1\n");
+    assert_eq!(change.after().to_string(), expected);
+
+    let answer = tests_beside(&[("/home/test_shape.py", b"\xff\xfe")]);
+    assert_eq!(shown(&answer), "(unreadable-test-file)");
+}
+
+#[test]
+fn a_request_takes_the_form_of_loopcoders_template() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/loopcoder-v2");
+    let mut stage = Stage::new(Rust, "fn f() {$0}\n", Action::Edit, &["fn f() { h() }\n```"]);
+    stage.actor = stage.actor.with_chat(ChatTemplate::from_directory(&folder).unwrap().unwrap());
+    stage.request.instruction = Some("Call h.".to_owned());
+    assert_eq!(shown(&stage.act()), "fn f() { h() }\n");
+    let prompt = TOKENIZER.decode(&stage.requests.lock().unwrap()[0].tokens);
+    let (role, request) = prompt.split_once("<|im_end|>\n<|im_start|>user\n").unwrap();
+    assert!(role.starts_with("<|im_start|>system\nYou are an expert programmer"), "{role}");
+    assert!(!prompt.contains("LoopCoder"), "a default message beside our own: {prompt}");
+    assert!(
+        request.starts_with("File `shape`:\n\n```rust\nfn f() {}\n```\n\nCall h."),
+        "{request}"
+    );
+    assert!(request.ends_with("<|im_end|>\n<|im_start|>assistant\n```rust\n"), "{request}");
+}
+
+#[test]
+fn code_is_written_the_same_way_each_time() {
+    let recommended = Sampling { temperature: 0.6, top_p: 0.85, top_k: 20, seed: 0 };
+    for (action, expected) in [
+        (Action::Edit, Sampling::GREEDY),
+        (Action::Tests, Sampling::GREEDY),
+        (Action::Explain, recommended),
+    ] {
+        let mut stage = Stage::new(Rust, "fn f() {$0}\n", action, &["x"]);
+        let config = Config { sampling: recommended, ..CONFIG };
+        stage.actor = stage.actor.with_config(config).with_chat(chat());
+        stage.request.instruction = Some("Call h.".to_owned());
+        stage.act();
+        assert_eq!(stage.requests.lock().unwrap()[0].sampling, expected, "{action}");
+    }
+    // Of no use, it is drawn once.
+    for (config, drawn) in [(CONFIG.sampling, 0.7), (recommended, 0.6)] {
+        let marked = "fn f() {\n    $0g();\n}\n";
+        let answers = ["```", "fn f() {\n    h();\n}\n```"];
+        let mut stage = Stage::new(Rust, marked, Action::Edit, &answers);
+        let config = Config { sampling: config, ..CONFIG };
+        stage.actor = stage.actor.with_config(config).with_chat(chat());
+        stage.request.instruction = Some("Call h.".to_owned());
+        assert_eq!(shown(&stage.act()), "fn f() {\n    h();\n}\n");
+        let requests = stage.requests.lock().unwrap();
+        let temperatures: Vec<f32> = requests.iter().map(|it| it.sampling.temperature).collect();
+        assert_eq!(temperatures, [0.0, drawn]);
+    }
 }
 
 #[test]
