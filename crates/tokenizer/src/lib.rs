@@ -3,6 +3,7 @@
 mod bytes;
 mod chat;
 mod conversation;
+mod cuts;
 mod error;
 mod gguf;
 mod memo;

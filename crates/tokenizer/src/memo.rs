@@ -1,46 +1,51 @@
 //! Encodings of texts that come again: most of a prompt stays as it was while one types.
 
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
 use lru::LruCache;
 
-/// Shorter texts are encoded faster than they are looked up, and longer ones are no part of a prompt. In bytes.
-const LENGTHS: std::ops::RangeInclusive<usize> = 64..=32 * 1024;
+/// A longer text is no part of a prompt. In bytes.
+const MAX_TEXT: usize = 32 * 1024;
 
-/// A prompt has some thirty parts, most of which begin no run.
-const MAX_TEXTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
+/// Of texts and ids together: more than the prompts of a few documents hold, in bytes.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Ids by text, of those that begin no run and of those that begin one; the longest unused are given up first.
-type Known = [LruCache<Box<str>, Box<[u32]>>; 2];
+#[derive(Debug)]
+struct Known {
+    ids: [LruCache<Box<str>, Box<[u32]>>; 2],
+    n_bytes: usize,
+}
 
 #[derive(Debug)]
 pub(crate) struct Memo(Mutex<Known>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(Mutex::new([LruCache::new(MAX_TEXTS), LruCache::new(MAX_TEXTS)]))
+        let ids = [LruCache::unbounded(), LruCache::unbounded()];
+        Self(Mutex::new(Known { ids, n_bytes: 0 }))
     }
 }
 
 impl Memo {
-    /// What `encode` makes of `text`, or made of it before.
-    pub(crate) fn ids(
+    /// Appends to `ids` what `encode` makes of `text`, or made of it before.
+    pub(crate) fn extend(
         &self,
+        ids: &mut Vec<u32>,
         begins_a_run: bool,
         text: &str,
         encode: impl FnOnce() -> Vec<u32>,
-    ) -> Vec<u32> {
-        if !LENGTHS.contains(&text.len()) {
-            return encode();
-        }
+    ) {
         let of_kind = usize::from(begins_a_run);
-        if let Some(known) = self.lock()[of_kind].get(text) {
-            return known.to_vec();
+        if let Some(known) = self.lock().ids[of_kind].get(text) {
+            ids.extend_from_slice(known);
+            return;
         }
-        let ids = encode();
-        self.lock()[of_kind].put(text.into(), ids.as_slice().into());
-        ids
+        let new = encode();
+        ids.extend_from_slice(&new);
+        if text.len() <= MAX_TEXT {
+            self.lock().keep(of_kind, text.into(), new.into());
+        }
     }
 
     /// A panic while the lock was held leaves a whole cache behind.
@@ -49,18 +54,63 @@ impl Memo {
     }
 }
 
+impl Known {
+    fn keep(&mut self, of_kind: usize, text: Box<str>, ids: Box<[u32]>) {
+        self.n_bytes += n_bytes(&text, &ids);
+        if let Some((text, ids)) = self.ids[of_kind].push(text, ids) {
+            self.n_bytes -= n_bytes(&text, &ids);
+        }
+        while MAX_BYTES < self.n_bytes {
+            let Some((text, ids)) =
+                self.ids[of_kind].pop_lru().or_else(|| self.ids[1 - of_kind].pop_lru())
+            else {
+                return;
+            };
+            self.n_bytes -= n_bytes(&text, &ids);
+        }
+    }
+}
+
+/// With what the tables take for each.
+fn n_bytes(text: &str, ids: &[u32]) -> usize {
+    64 + text.len() + size_of_val(ids)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(memo: &Memo, begins_a_run: bool, text: &str, new: u32, expected: u32) {
+        let mut ids = vec![0];
+        memo.extend(&mut ids, begins_a_run, text, || vec![new]);
+        assert_eq!(ids, [0, expected]);
+    }
+
     #[test]
     fn a_text_is_encoded_once_for_each_way_it_may_begin() {
         let memo = Memo::default();
-        let text = "x".repeat(100);
-        assert_eq!(memo.ids(false, &text, || vec![1]), [1]);
-        assert_eq!(memo.ids(false, &text, || vec![2]), [1]);
-        assert_eq!(memo.ids(true, &text, || vec![3]), [3]);
-        assert_eq!(memo.ids(false, "x", || vec![4]), [4]);
-        assert_eq!(memo.ids(false, "x", || vec![5]), [5], "too short to be kept");
+        check(&memo, false, "x", 1, 1);
+        check(&memo, false, "x", 2, 1);
+        check(&memo, true, "x", 3, 3);
+        check(&memo, false, "x", 4, 1);
+    }
+
+    #[test]
+    fn what_was_not_used_for_long_is_given_up() {
+        let memo = Memo::default();
+        check(&memo, false, "first", 1, 1);
+        check(&memo, false, "second", 1, 1);
+        for idx in 0..MAX_BYTES / MAX_TEXT {
+            check(&memo, false, "first", 2, 1);
+            let text = format!("{idx:0>width$}", width = MAX_TEXT);
+            check(&memo, false, &text, 1, 1);
+        }
+        assert!(memo.lock().n_bytes <= MAX_BYTES);
+        check(&memo, false, "first", 3, 1);
+        check(&memo, false, "second", 3, 3);
+        let long = "x".repeat(MAX_TEXT + 1);
+        check(&memo, true, &long, 1, 1);
+        check(&memo, true, &long, 2, 2);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokenizers::{AddedVocabulary, NormalizerWrapper, OffsetReferential, OffsetType, PreTokenizer};
 
 use crate::bytes::{TokenBytes, check_supported};
+use crate::cuts;
 use crate::error::Error;
 use crate::memo::Memo;
 use crate::sentencepiece::{Matching, SentencePiece};
@@ -34,6 +35,8 @@ struct ByteLevel {
     inner: tokenizers::Tokenizer,
     /// The added tokens with matching of special ones switched off.
     plain: AddedVocabulary,
+    /// [`cuts::parts`] have the tokens of the whole.
+    may_be_cut: bool,
 }
 
 impl Tokenizer {
@@ -96,6 +99,8 @@ impl Tokenizer {
         inner.add_special_tokens(controls).map_err(|error| error.to_string())?;
         let mut plain = inner.get_added_vocabulary().clone();
         plain.set_encode_special_tokens(true);
+        let may_be_cut =
+            cuts::may_be_cut(inner.get_normalizer(), inner.get_pre_tokenizer(), added.values());
 
         let specials: HashMap<String, u32> = added
             .iter()
@@ -108,7 +113,7 @@ impl Tokenizer {
             special_ids: specials.values().copied().collect(),
             fim: fim(&specials),
             specials,
-            kind: Kind::ByteLevel(Box::new(ByteLevel { inner, plain })),
+            kind: Kind::ByteLevel(Box::new(ByteLevel { inner, plain, may_be_cut })),
             memo: Memo::default(),
         })
     }
@@ -122,7 +127,16 @@ impl Tokenizer {
     /// prefix, unless `prompt` is empty or ends with an added token.
     pub fn encode_after(&self, prompt: &[u32], text: &str) -> Vec<u32> {
         let begins_a_run = self.begins_a_run(prompt);
-        self.memo.ids(begins_a_run, text, || self.encode_plain(text, begins_a_run))
+        let mut ids = Vec::with_capacity(text.len() / 2);
+        let mut add = |part: &str| {
+            self.memo
+                .extend(&mut ids, begins_a_run, part, || self.encode_plain(part, begins_a_run));
+        };
+        match &self.kind {
+            Kind::ByteLevel(model) if model.may_be_cut => cuts::parts(text).for_each(add),
+            _ => add(text),
+        }
+        ids
     }
 
     fn encode_plain(&self, text: &str, begins_a_run: bool) -> Vec<u32> {

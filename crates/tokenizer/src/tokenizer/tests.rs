@@ -221,6 +221,53 @@ fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
+/// The small vocabulary with every pre-tokenizer that a text may be cut for.
+static CUT: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
+    let split = |regex: &str| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+    let byte_level = |use_regex: bool| {
+        json!({
+            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+            "use_regex": use_regex,
+        })
+    };
+    let mut chains: Vec<Vec<Value>> = Vec::new();
+    for regex in cuts::SPLITTING {
+        chains.push(vec![split(regex), byte_level(false)]);
+        for harmless in cuts::HARMLESS {
+            chains.push(vec![split(harmless), split(regex), byte_level(false)]);
+            chains.push(vec![split(regex), split(harmless), byte_level(false)]);
+        }
+    }
+    chains.push(vec![byte_level(true)]);
+    chains.push(vec![json!({"type": "Digits", "individual_digits": true}), byte_level(true)]);
+    let with = |chain: Vec<Value>| {
+        changed(|description| {
+            description["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": chain});
+        })
+        .unwrap()
+    };
+    chains.into_iter().map(with).collect()
+});
+
+#[test]
+fn only_what_is_known_is_cut() {
+    let may_be_cut = |change: fn(&mut Value)| byte_level(&changed(change).unwrap()).may_be_cut;
+    assert!(CUT.iter().all(|tokenizer| byte_level(tokenizer).may_be_cut));
+    assert!(may_be_cut(|_| {}));
+    assert!(may_be_cut(|it| it["normalizer"] = json!({"type": "NFC"})));
+    assert!(!may_be_cut(|it| it["normalizer"] = json!({"type": "Lowercase"})));
+    assert!(!may_be_cut(|it| it["pre_tokenizer"] = Value::Null));
+    assert!(!may_be_cut(|it| {
+        it["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = json!(".+");
+    }));
+    assert!(!may_be_cut(|it| it["pre_tokenizer"]["pretokenizers"][0]["invert"] = json!(true)));
+    assert!(!may_be_cut(|it| {
+        it["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = json!(true);
+    }));
+    assert!(!may_be_cut(|it| it["added_tokens"][0]["content"] = json!("a\n")));
+    assert!(!may_be_cut(|it| it["added_tokens"][0]["rstrip"] = json!(true)));
+}
+
 fn streamed(ids: &[u32]) -> String {
     let mut stream = TINY.decode_stream();
     let mut text: String = ids.iter().map(|id| stream.push(*id)).collect();
@@ -237,6 +284,20 @@ proptest! {
         prop_assert!(ids.iter().all(|id| !TINY.is_special(*id)));
         prop_assert_eq!(&TINY.decode(&ids), &text);
         prop_assert_eq!(&streamed(&ids), &text);
+    }
+
+    #[test]
+    fn parts_of_a_text_have_the_tokens_of_the_whole(
+        lines in prop::collection::vec(any_text(), 0..4),
+        first in 0_usize..16,
+    ) {
+        let text = lines.join(" a\n");
+        for tokenizer in CUT.iter().skip(first).step_by(16) {
+            let whole = tokenizer.encode_plain(&text, true);
+            let parts = cuts::parts(&text).flat_map(|part| tokenizer.encode_plain(part, true));
+            prop_assert_eq!(parts.collect::<Vec<_>>(), whole.as_slice());
+            prop_assert_eq!(tokenizer.encode(&text), whole);
+        }
     }
 
     #[test]
