@@ -483,6 +483,47 @@ async fn the_last_edit_is_repeated_at_the_next_place() {
 }
 
 #[tokio::test]
+async fn the_last_edit_is_repeated_in_a_file_that_is_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let uri = |name: &str| format!("file://{}", path(name).display());
+    let (text, other) = ("fn old() {}\n", "fn f() {\n    old();\n}\n");
+    std::fs::write(path("main.rs"), text).unwrap();
+    std::fs::write(path("other.rs"), other).unwrap();
+    let builder = able(builder()).capability("/window/workDoneProgress", json!(false));
+    let builder = builder.folder(folder.path()).file(&uri("main.rs"), "rust", text);
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("words")).await;
+    let at = |line: usize, character: usize| json!({"line": line, "character": character});
+    let change = json!([{"range": {"start": at(0, 3), "end": at(0, 6)}, "text": "fresh"}]);
+    session.did_change(&uri("main.rs"), 2, change).await;
+    let params = json!({
+        "textDocument": {"uri": uri("main.rs")},
+        "range": {"start": at(0, 8), "end": at(0, 8)},
+        "context": {"diagnostics": [], "triggerKind": 2},
+    });
+    // The folder is indexed meanwhile.
+    let mut entries = json!([]);
+    for _ in 0..200 {
+        entries = session.ask("textDocument/codeAction", params.clone()).await.unwrap();
+        if entries != json!([]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(titles(&entries), ["Repeat the last edit at the next place"]);
+    let run =
+        json!({"command": "dacapo.nextEdit", "arguments": entries[0]["command"]["arguments"]});
+    let result = session.ask("workspace/executeCommand", run).await.unwrap();
+    assert_eq!(result["applied"], true, "{result}");
+    let edit = session.server_request("workspace/applyEdit").await["edit"].clone();
+    session.finish().await;
+    let change = &edit["documentChanges"][0];
+    let document = json!({"uri": uri("other.rs"), "version": null});
+    assert_eq!(change["textDocument"], document);
+    assert_eq!(applied(other, &change["edits"], Units::Utf16), "fn f() {\n    fresh();\n}\n");
+}
+
+#[tokio::test]
 async fn words_are_shown_in_a_document_of_their_own_where_the_client_has_room_for_one() {
     let (text, range) = marked("fn f() {$0}\n", Units::Utf16);
     let model = ScriptedModel::chat("It does nothing.\n\n- Really.");

@@ -71,3 +71,23 @@ async fn text_of_an_excluded_file_does_not() {
     let is_told = |piece: &Value| piece["text"].as_str().unwrap().contains("push_all");
     assert!(!pieces.iter().any(is_told), "{pieces:?}");
 }
+
+#[tokio::test]
+async fn where_the_user_was_reaches_the_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("file://{}", folder.path().join(name).display());
+    let (main, other) = (file("main.rs"), file("other.rs"));
+    let text = "fn first() {}\n\nfn nothing_like_it() {\n    rest();\n}\n";
+    let settings = json!({"completion": {"minConfidence": 0}});
+    let model = ScriptedModel::new("push_all();\n");
+    let builder =
+        builder().folder(folder.path()).file(&main, "rust", MAIN).file(&other, "rust", text);
+    let mut session = Session::start_scripted_with(builder, &model, with_settings(settings)).await;
+    session.explain(&other, (3, 4)).await;
+    let explained = session.explain(&main, CARET).await;
+    let piece = explained["pieces"].as_array().unwrap().iter().find(|it| it["kind"] == "viewed");
+    let piece = piece.unwrap();
+    assert_eq!(piece["source"], "other.rs");
+    assert_eq!(piece["lines"], json!({"start": 2, "end": 5}));
+    session.finish().await;
+}

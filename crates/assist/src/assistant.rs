@@ -146,7 +146,7 @@ impl Assistant {
         }
         let caret = request.selection.end;
         match self.next_edit(snapshot, &request.document, caret, watch.cancel) {
-            Ok(next) => repeated(snapshot, &next),
+            Ok(next) => repeated(&next),
             Err(reason) => ActionAnswer::from(reason),
         }
     }

@@ -1,8 +1,9 @@
 //! The last change once more: where it is to be repeated, and what is to stand there.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use context::{NextEdit as Place, Proposal};
+use context::{NextEdit as Place, Proposal, are_arguments};
 use engine::{CancelFlag, Priority};
 use text::Edit;
 use workspace::{Document, DocumentId, Snapshot};
@@ -12,14 +13,15 @@ use crate::completion::Trigger;
 use crate::reason::Reason;
 use crate::site::Site;
 
-/// Text to put in place of `range`, which may lie in another open document than the one that was asked about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Text to put in place of `range`, which may lie in another document than the one that was asked about.
+#[derive(Debug, Clone)]
 pub struct NextEdit {
-    pub document: DocumentId,
-    /// Bytes of the document at `version`.
+    pub document: Arc<Document>,
+    /// Nobody has the document open: it is a file as it lies on disk.
+    pub is_closed: bool,
+    /// Bytes of the document.
     pub range: Range<usize>,
     pub text: String,
-    pub version: i32,
 }
 
 /// The next place behind byte `offset` of `document` at which the last change is to be made again. A name that was replaced is
@@ -31,18 +33,17 @@ pub(crate) fn next_edit(
     offset: usize,
     cancel: &CancelFlag,
 ) -> Result<NextEdit, Reason> {
-    let document_of = |id: &DocumentId| snapshot.document(id).ok_or(Reason::NotOpen);
-    document_of(document)?;
+    snapshot.document(document).ok_or(Reason::NotOpen)?;
     let place = context::next_edit(snapshot, document, offset).ok_or(Reason::NothingToRepeat)?;
-    let text = match place.proposal {
-        Proposal::Text(text) => text,
-        Proposal::Infill => {
-            let document = document_of(&place.document)?;
-            infilled(completer, snapshot, document, &place.range, cancel)?
+    let text = match &place.proposal {
+        Proposal::Text(text) => text.clone(),
+        Proposal::Infill { .. } => {
+            let text = infilled(completer, snapshot, &place.document, &place.range, cancel)?;
+            if are_arguments(&place, &text) { text } else { return Err(Reason::NoArguments) }
         }
     };
-    let Place { document, version, range, .. } = place;
-    Ok(NextEdit { document, range, text, version })
+    let Place { document, is_closed, range, .. } = place;
+    Ok(NextEdit { document, is_closed, range, text })
 }
 
 /// What the model writes in place of `range`; an error when that is what stands there already.

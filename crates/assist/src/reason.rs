@@ -31,6 +31,8 @@ pub enum Reason {
     SecretFile,
     /// No recent edit is one that can be made again.
     NothingToRepeat,
+    /// The model wrote something else than the arguments of the call.
+    NoArguments,
 }
 
 impl Reason {
@@ -54,6 +56,7 @@ impl Reason {
             Self::TooLarge => "too-large",
             Self::SecretFile => "secret-file",
             Self::NothingToRepeat => "nothing-to-repeat",
+            Self::NoArguments => "no-arguments",
         }
     }
 }
@@ -105,6 +108,9 @@ impl fmt::Display for Reason {
             Self::NothingToRepeat => f.write_str(
                 "No recent edit is one to be made again: rename something or change the parameters of a function first.",
             ),
+            Self::NoArguments => f.write_str(
+                "The model wrote something that is no list of arguments for this call; write them by hand.",
+            ),
             Self::SecretFile => f.write_str(
                 "Files of this name usually hold keys or passwords, and no model is shown one; rename it to get suggestions.",
             ),
@@ -136,6 +142,7 @@ mod tests {
             Reason::TooLarge,
             Reason::SecretFile,
             Reason::NothingToRepeat,
+            Reason::NoArguments,
         ];
         let codes: std::collections::BTreeSet<_> = reasons.iter().map(Reason::code).collect();
         assert_eq!(codes.len(), reasons.len());

@@ -16,6 +16,8 @@ use crate::reason::Reason;
 use crate::source::{Generate, Tokens};
 use crate::writer::Writer;
 
+mod next_edits;
+
 static TOKENIZER: LazyLock<Arc<Tokenizer>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tokenizer");
     Arc::new(Tokenizer::from_directory(&folder).unwrap())

@@ -66,6 +66,7 @@ fn main() {
             type_at(&mut workspace, id, version, offset, character);
             offset += 1;
             let started = Instant::now();
+            workspace.visit(id, offset);
             let snapshot = workspace.snapshot();
             times.entry("snapshot").or_default().push(started.elapsed());
             let settings = Settings { previous: &previous, ..Settings::new(&tokenizer, n_tokens) };
@@ -97,12 +98,13 @@ fn main() {
     times.iter_mut().for_each(|(what, times)| show(what, times));
 }
 
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
     ("part: window alone", "none"),
     ("part: window, definitions", "definition"),
     ("part: window, enclosing", "enclosing"),
     ("part: window, tests", "test"),
     ("part: window, similar", "similar"),
+    ("part: window, viewed", "viewed"),
     ("part: window, edited", "edited"),
     ("part: all, once more", "all"),
 ];

@@ -110,7 +110,7 @@ pub(crate) fn assemble(
             prompt.extend(head);
             prompt.hole(layout, fim, [prefix], suffix);
         }
-        (Some(fim), Style::Comments(_)) => {
+        (Some(fim), Style::Comments(_) | Style::Blocks) => {
             prompt.hole(layout, fim, head.chain([prefix]), suffix);
         }
     }

@@ -1,6 +1,7 @@
 //! What the prompt is made of: a pure function of a snapshot, a caret, a tokenizer and a budget.
 
 mod assemble;
+mod background;
 mod budget;
 mod choose;
 mod comment;
@@ -24,9 +25,10 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use background::{Subject, background, fenced};
 pub use budget::Budget;
 pub use layout::Layout;
-pub use next_edit::{NextEdit, Proposal, next_edit, next_edit_at};
+pub use next_edit::{NextEdit, Proposal, are_arguments, next_edit, next_edit_at, next_open_edit};
 pub use piece::{NoPrompt, Piece, PieceKind, Prompt};
 pub use prompt::{caret_offset, prompt};
 pub use settings::Settings;

@@ -2,11 +2,13 @@
 //!
 //! Only what can be told from the text is proposed: a name that was replaced by another, and calls of a function whose parameters changed.
 
+use std::cmp::Reverse;
 use std::ops::Range;
+use std::sync::Arc;
 
 use syntax::{Place, SymbolKind, Tree};
-use text::Buffer;
-use workspace::{Document, DocumentId, LoggedEdit, Snapshot};
+use text::{Buffer, Edit};
+use workspace::{Document, DocumentId, File, LoggedEdit, ReferenceKind, Snapshot};
 
 use crate::moved::line_now;
 
@@ -17,12 +19,16 @@ use change::{Change, change_of};
 /// Edits looked at, the latest first.
 const MAX_EDITS: usize = 8;
 
-/// A place for the next edit, in an open document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Files that are not open: looked at, and of so many bytes.
+const MAX_FILES: usize = 16;
+const MAX_FILE_BYTES: usize = 256 * 1024;
+
+/// A place for the next edit.
+#[derive(Debug, Clone)]
 pub struct NextEdit {
-    pub document: DocumentId,
-    /// As the client counts; the range is of this version.
-    pub version: i32,
+    pub document: Arc<Document>,
+    /// Nobody has the document open: it is a file as it lies on disk.
+    pub is_closed: bool,
     /// Bytes to replace.
     pub range: Range<usize>,
     pub proposal: Proposal,
@@ -33,27 +39,48 @@ pub struct NextEdit {
 pub enum Proposal {
     /// This text.
     Text(String),
-    /// What a model writes between the two ends of the range: the arguments of a call.
-    Infill,
+    /// What a model writes between the two ends of the range: the arguments of a call, whose name ends at byte `call`.
+    Infill { call: usize },
 }
 
 /// The place nearest behind `offset` of `document` where the latest edit that can be repeated is to be made again; places before
-/// `offset` and in other open documents come after those behind it. `None` when there is nothing to repeat.
+/// `offset` and in other open documents come after those behind it, and files that are not open come last. `None` when there is nothing to repeat.
 pub fn next_edit(snapshot: &Snapshot, document: &DocumentId, offset: usize) -> Option<NextEdit> {
+    next(snapshot, document, offset, |sought| sought.in_closed(snapshot))
+}
+
+/// As [`next_edit`], in open documents alone.
+pub fn next_open_edit(
+    snapshot: &Snapshot,
+    document: &DocumentId,
+    offset: usize,
+) -> Option<NextEdit> {
+    next(snapshot, document, offset, |_| None)
+}
+
+fn next(
+    snapshot: &Snapshot,
+    document: &DocumentId,
+    offset: usize,
+    elsewhere: impl Fn(&Sought<'_>) -> Option<NextEdit>,
+) -> Option<NextEdit> {
     let edits = snapshot.edits();
     for (idx, edit) in edits.iter().enumerate().rev().take(MAX_EDITS) {
         let later = edits.get(idx + 1..).unwrap_or_default();
         let Some(change) = change_of(edit) else { continue };
-        let found = match change {
+        let Some(sought) = (match change {
             Change::Name { old, new } => renamed(snapshot, edit, later, &old, &new),
             Change::Parameters => parameters_changed(snapshot, edit, later),
+        }) else {
+            continue;
         };
-        let next = found.into_iter().min_by_key(|next| {
-            let is_own = next.document == *document;
-            (!is_own, is_own && next.range.start < offset, next.document.clone(), next.range.start)
+        let open = sought.in_open(snapshot).into_iter().min_by_key(|next| {
+            let id = &next.document.id;
+            let is_own = id == document;
+            (!is_own, is_own && next.range.start < offset, id.clone(), next.range.start)
         });
-        if next.is_some() {
-            return next;
+        if let Some(next) = open.or_else(|| elsewhere(&sought)) {
+            return Some(next);
         }
     }
     None
@@ -69,9 +96,9 @@ pub fn next_edit_at(snapshot: &Snapshot, document: &DocumentId, offset: usize) -
         else {
             return None;
         };
-        renamed(snapshot, edit, later, &old, &new).into_iter().find(|next| {
+        renamed(snapshot, edit, later, &old, &new)?.in_open(snapshot).into_iter().find(|next| {
             let Range { start, end } = next.range;
-            next.document == *document && (start..=end).contains(&offset)
+            next.document.id == *document && (start..=end).contains(&offset)
         })
     })
 }
@@ -94,91 +121,145 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Where the old name still stands.
-fn renamed(
-    snapshot: &Snapshot,
+/// What stands where the change is to be made again.
+struct Sought<'a> {
+    /// The document that was changed, which gives the language.
+    changed: &'a Document,
+    /// As a word in code.
+    name: String,
+    /// The only bytes that are looked at, where they are some of the changed document.
+    within: Option<Range<usize>>,
+    /// The definition itself, in the changed document.
+    except: Option<Range<usize>>,
+    what: Change,
+}
+
+/// The old name, where it still stands for what was renamed.
+fn renamed<'a>(
+    snapshot: &'a Snapshot,
     edit: &LoggedEdit,
     later: &[LoggedEdit],
     old: &str,
     new: &str,
-) -> Vec<NextEdit> {
-    let Some((document, tree)) = parsed(snapshot, &edit.document) else { return Vec::new() };
-    let line = line_now(edit, later);
-    let line_range = document.buffer.line_range(line);
+) -> Option<Sought<'a>> {
+    let (document, tree) = parsed(snapshot, &edit.document)?;
+    let line_range = document.buffer.line_range(line_now(edit, later));
     // Undone, or changed once more since.
-    if words(&document.buffer.slice(line_range.clone()), new).next().is_none() {
-        return Vec::new();
-    }
+    words(&document.buffer.slice(line_range.clone()), new).next()?;
     let outline = tree.outline();
     let is_symbol = outline
         .symbols
         .iter()
         .any(|symbol| symbol.name == new && line_range.contains(&symbol.name_range.start));
-    let is_defined = outline.symbols.iter().any(|symbol| symbol.name == old)
-        || !snapshot.repository(Some(&document.id)).definitions(old).is_empty();
-    let at = |document: &Document, range: Range<usize>| NextEdit {
-        document: document.id.clone(),
-        version: document.version,
-        range,
-        proposal: Proposal::Text(new.to_owned()),
-    };
-    if !is_symbol {
-        // A use that now means something else says nothing of the other uses.
-        if is_defined {
-            return Vec::new();
-        }
-        // A name that nothing defines any more, or a variable, which lives in its function.
-        let function = function_around(tree, line_range.end);
-        let places = occurrences(document, tree, function, old);
-        return places.into_iter().map(|range| at(document, range)).collect();
+    // A use that now means something else says nothing of the other uses, nor does a definition say anything of uses that may mean another.
+    if outline.symbols.iter().any(|symbol| symbol.name == old)
+        || !snapshot.repository(Some(&document.id)).definitions(old).is_empty()
+    {
+        return None;
     }
-    // Another definition of the old name is left means that its uses may mean that one.
-    if is_defined {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for other in snapshot.documents().filter(|other| other.language == document.language) {
-        let Some(tree) = other.tree() else { continue };
-        let places = occurrences(other, tree, 0..other.buffer.len(), old);
-        found.extend(places.into_iter().map(|range| at(other, range)));
-    }
-    found
+    // A name that nothing defines any more, or a variable, which lives in its function.
+    let within = (!is_symbol).then(|| function_around(tree, line_range.end));
+    let what = Change::Name { old: old.to_owned(), new: new.to_owned() };
+    Some(Sought { changed: document, name: old.to_owned(), within, except: None, what })
 }
 
 /// Calls of the function whose parameters were changed.
-fn parameters_changed(
-    snapshot: &Snapshot,
+fn parameters_changed<'a>(
+    snapshot: &'a Snapshot,
     edit: &LoggedEdit,
     later: &[LoggedEdit],
-) -> Vec<NextEdit> {
-    let Some((document, tree)) = parsed(snapshot, &edit.document) else { return Vec::new() };
+) -> Option<Sought<'a>> {
+    let (document, tree) = parsed(snapshot, &edit.document)?;
     let line_range = document.buffer.line_range(line_now(edit, later));
     let is_changed =
         |range: &Range<usize>| range.start <= line_range.end && line_range.start <= range.end;
-    let outline = tree.outline();
-    let function = outline.symbols.iter().find(|symbol| {
+    let function = tree.outline().symbols.into_iter().find(|symbol| {
         matches!(symbol.kind, SymbolKind::Function | SymbolKind::Method)
             && symbol.body.is_some()
             && is_changed(&(symbol.name_range.start..symbol.signature.end))
-    });
-    let Some(function) = function else { return Vec::new() };
-    let mut found = Vec::new();
-    for other in snapshot.documents().filter(|other| other.language == document.language) {
-        let Some(tree) = other.tree() else { continue };
-        for name in occurrences(other, tree, 0..other.buffer.len(), &function.name) {
-            if other.id == document.id && name == function.name_range {
-                continue;
-            }
-            let Some(range) = arguments(other, tree, name.end) else { continue };
-            found.push(NextEdit {
-                document: other.id.clone(),
-                version: other.version,
-                range,
-                proposal: Proposal::Infill,
-            });
+    })?;
+    let (name, except) = (function.name, Some(function.name_range));
+    Some(Sought { changed: document, name, within: None, except, what: Change::Parameters })
+}
+
+impl Sought<'_> {
+    fn in_open(&self, snapshot: &Snapshot) -> Vec<NextEdit> {
+        if self.within.is_some() {
+            return snapshot
+                .document(&self.changed.id)
+                .map(|own| self.places(own, false))
+                .unwrap_or_default();
         }
+        let alike = snapshot.documents().filter(|other| other.language == self.changed.language);
+        alike.flat_map(|other| self.places(other, false)).collect()
     }
-    found
+
+    /// The first place in a file that is not open, the nearest folder first. Only what uses the name as that of a function or a type is looked
+    /// at, as nothing else tells it from a variable there.
+    fn in_closed(&self, snapshot: &Snapshot) -> Option<NextEdit> {
+        if self.within.is_some() {
+            return None;
+        }
+        let repository = snapshot.repository(None);
+        if self.what == Change::Parameters && repository.few_definitions(&self.name, 1).is_none() {
+            return None;
+        }
+        let own = self.changed.path.as_deref()?;
+        let mut files: Vec<File<'_>> = repository
+            .uses(&self.name)
+            .into_iter()
+            .filter(|used| matches!(used.kind, ReferenceKind::Call | ReferenceKind::Type))
+            .map(|used| used.file)
+            .filter(|file| file.document().is_none() && file.language() == self.changed.language)
+            .filter(|file| file.n_bytes() <= MAX_FILE_BYTES)
+            .collect();
+        let n_common = |file: &File<'_>| {
+            file.absolute_path()
+                .components()
+                .zip(own.components())
+                .take_while(|(one, other)| one == other)
+                .count()
+        };
+        files.sort_by_cached_key(|file| Reverse(n_common(file)));
+        files
+            .into_iter()
+            .take(MAX_FILES)
+            .filter(|file| !snapshot.withholds(&file.absolute_path()))
+            .find_map(|file| self.places(&Arc::new(file.as_document()?), true).into_iter().next())
+    }
+
+    fn places(&self, document: &Arc<Document>, is_closed: bool) -> Vec<NextEdit> {
+        let Some(tree) = document.tree() else { return Vec::new() };
+        let is_definition = |range: &Range<usize>| {
+            document.id == self.changed.id && self.except.as_ref() == Some(range)
+        };
+        let within = self.within.clone().unwrap_or(0..document.buffer.len());
+        occurrences(document, tree, within, &self.name)
+            .into_iter()
+            .filter(|range| !is_definition(range))
+            .filter_map(|name| {
+                let (range, proposal) = match &self.what {
+                    Change::Name { new, .. } => (name, Proposal::Text(new.clone())),
+                    Change::Parameters => {
+                        let call = name.end;
+                        (arguments(document, tree, call)?, Proposal::Infill { call })
+                    }
+                };
+                Some(NextEdit { document: Arc::clone(document), is_closed, range, proposal })
+            })
+            .collect()
+    }
+}
+
+/// Whether `text` in place of `next.range` is the arguments of the call and no more: what closes the call, or breaks it, is something else.
+pub fn are_arguments(next: &NextEdit, text: &str) -> bool {
+    let Proposal::Infill { call } = next.proposal else { return false };
+    let edit = Edit { range: next.range.clone(), text: text.to_owned() };
+    let end = next.range.start + text.len();
+    let after = next.document.edited(&edit);
+    let (Some(before), Some(tree)) = (next.document.tree(), after.tree()) else { return false };
+    tree.n_errors() <= before.n_errors()
+        && arguments(&after, tree, call) == Some(next.range.start..end)
 }
 
 fn parsed<'a>(snapshot: &'a Snapshot, id: &DocumentId) -> Option<(&'a Document, &'a Tree)> {

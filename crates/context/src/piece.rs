@@ -15,6 +15,10 @@ pub enum PieceKind {
     Test,
     /// Code with the same words as the caret's surroundings.
     Similar,
+    /// What a compiler or linter names beside the problem that is to be mended.
+    Related,
+    /// Where the user was a short while ago.
+    Viewed,
     /// What the user changed a short while ago.
     Edited,
     /// The line that names the caret's file.
@@ -34,6 +38,8 @@ impl PieceKind {
             Self::Enclosing => "enclosing",
             Self::Test => "test",
             Self::Similar => "similar",
+            Self::Related => "related",
+            Self::Viewed => "viewed",
             Self::Edited => "edited",
             Self::Path => "path",
             Self::Suffix => "suffix",
@@ -45,7 +51,13 @@ impl PieceKind {
     /// Text from elsewhere than the window around the caret.
     pub fn is_snippet(self) -> bool {
         match self {
-            Self::Definition | Self::Enclosing | Self::Test | Self::Similar | Self::Edited => true,
+            Self::Definition
+            | Self::Enclosing
+            | Self::Test
+            | Self::Similar
+            | Self::Related
+            | Self::Viewed
+            | Self::Edited => true,
             Self::Repository | Self::Path | Self::Suffix | Self::Prefix | Self::Instruction => {
                 false
             }

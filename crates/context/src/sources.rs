@@ -9,11 +9,12 @@ use crate::piece::PieceKind;
 pub struct Sources(u16);
 
 /// What may be asked for by name, in the order of the prompt.
-const KINDS: [PieceKind; 5] = [
+const KINDS: [PieceKind; 6] = [
     PieceKind::Definition,
     PieceKind::Enclosing,
     PieceKind::Test,
     PieceKind::Similar,
+    PieceKind::Viewed,
     PieceKind::Edited,
 ];
 
@@ -21,12 +22,17 @@ impl Sources {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self(u16::MAX);
 
-    pub fn only(kind: PieceKind) -> Self {
+    pub const fn only(kind: PieceKind) -> Self {
         Self(1 << kind as u16)
     }
 
-    pub fn and(self, other: Self) -> Self {
+    pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    pub const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     pub fn contain(self, kind: PieceKind) -> bool {

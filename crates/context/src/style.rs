@@ -3,6 +3,7 @@
 use syntax::Language;
 use tokenizer::FimTokens;
 
+use crate::background::fenced;
 use crate::comment::commented;
 use crate::encoder::Encoder;
 use crate::header::header;
@@ -17,6 +18,8 @@ pub(crate) enum Style {
     Files { file_sep: u32, repo_name: Option<u32> },
     /// As comments of this language.
     Comments(Option<Language>),
+    /// As fenced blocks of Markdown below their paths.
+    Blocks,
 }
 
 impl Style {
@@ -45,9 +48,14 @@ impl Style {
     }
 
     pub(crate) fn snippet(self, snippet: &Snippet, encoder: Encoder<'_>) -> Part {
-        let mut text = format!("{}\n{}", snippet.path, snippet.text.trim_end_matches('\n'));
-        text.push('\n');
-        let text = self.written(&text);
+        let code = snippet.text.trim_end_matches('\n');
+        let text = match self {
+            Self::Blocks => {
+                let language = Language::from_path(snippet.path.as_ref());
+                format!("`{}`:\n\n{}\n", snippet.path, fenced(language, code))
+            }
+            _ => self.written(&format!("{}\n{code}\n", snippet.path)),
+        };
         let tokens = encoder.encode(&text);
         let piece = Piece {
             lines: Some(snippet.lines.clone()),
@@ -67,7 +75,7 @@ impl Style {
 
     fn written(self, text: &str) -> String {
         match self {
-            Self::Files { .. } => text.to_owned(),
+            Self::Files { .. } | Self::Blocks => text.to_owned(),
             Self::Comments(language) => commented(language, text),
         }
     }
@@ -75,7 +83,7 @@ impl Style {
     fn file_sep(self) -> Option<u32> {
         match self {
             Self::Files { file_sep, .. } => Some(file_sep),
-            Self::Comments(_) => None,
+            Self::Comments(_) | Self::Blocks => None,
         }
     }
 }

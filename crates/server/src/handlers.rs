@@ -47,6 +47,7 @@ fn start(
         return refuse(session, waiting, why);
     }
     let caret = document.buffer.offset(from::position(at.position), session.client.encoding);
+    session.workspace.visit(&id, caret);
     let line = document.buffer.line_range(document.buffer.line_of(caret)).start;
     let starts_line = document.buffer.slice(line.min(caret)..caret).trim().is_empty();
     let delay = delay(session, trigger, &waiting, starts_line);

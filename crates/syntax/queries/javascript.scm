@@ -1,3 +1,5 @@
 ; What only JavaScript has.
 
+; Definitions
+
 (field_definition property: (property_identifier) @name) @definition.field

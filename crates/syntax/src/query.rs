@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tree_sitter::{CaptureQuantifier, Query};
+use tree_sitter::Query;
 
 use crate::Language;
 use crate::symbol::{ReferenceKind, SymbolKind};
@@ -58,56 +58,40 @@ pub(crate) enum Facet {
     Imports,
 }
 
+impl Facet {
+    /// The heading of its part of each file; each part is compiled on its own.
+    fn heading(self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Definitions => Some("; Definitions\n"),
+            Self::Imports => Some("; Imports\n"),
+        }
+    }
+
+    fn part(self, source: &str) -> &str {
+        const HEADINGS: [&str; 3] = ["\n; Definitions\n", "\n; Imports\n", "\n; References\n"];
+        let Some(heading) = self.heading() else { return source };
+        let Some((_, part)) = source.split_once(heading) else { return "" };
+        let end = HEADINGS.iter().filter_map(|next| part.find(next)).min();
+        part.get(..end.unwrap_or(part.len())).unwrap_or_default()
+    }
+}
+
 /// `None` only if a query does not fit its grammar, which a test rules out.
 pub(crate) fn queries(language: Language, facet: Facet) -> Option<&'static Queries> {
     static COMPILED: [[OnceLock<Option<Queries>>; 3]; Language::ALL.len()] =
         [const { [const { OnceLock::new() }; 3] }; Language::ALL.len()];
     let idx = Language::ALL.iter().position(|each| *each == language)?;
     let compiled = COMPILED.get(idx)?.get(facet as usize)?;
-    compiled.get_or_init(|| compile(language).ok().map(|queries| queries.only(facet))).as_ref()
+    compiled.get_or_init(|| compile(language, facet).ok()).as_ref()
 }
 
-impl Queries {
-    fn only(mut self, facet: Facet) -> Self {
-        let is_of_facet = |capture: &Capture| match facet {
-            Facet::All => true,
-            Facet::Definitions => matches!(capture, Capture::Definition(_)),
-            Facet::Imports => capture.is_of_import(),
-        };
-        for pattern in 0..self.query.pattern_count() {
-            let quantifiers = self.query.capture_quantifiers(pattern);
-            let mut captured = quantifiers.iter().zip(&self.captures);
-            let is_wanted = captured.any(|(quantifier, capture)| {
-                *quantifier != CaptureQuantifier::Zero && is_of_facet(capture)
-            });
-            if !is_wanted {
-                self.query.disable_pattern(pattern);
-            }
-        }
-        self
-    }
-}
-
-impl Capture {
-    fn is_of_import(&self) -> bool {
-        matches!(
-            self,
-            Self::Import
-                | Self::ImportPath
-                | Self::ImportName
-                | Self::ImportAlias
-                | Self::ImportDefault
-                | Self::ImportModuleAlias
-                | Self::ImportAll
-                | Self::ImportFunction
-                | Self::ImportTree
-                | Self::ImportModule
-        )
-    }
-}
-
-pub(crate) fn compile(language: Language) -> Result<Queries, tree_sitter::QueryError> {
-    let query = Query::new(&language.grammar(), &sources(language).concat())?;
+pub(crate) fn compile(
+    language: Language,
+    facet: Facet,
+) -> Result<Queries, tree_sitter::QueryError> {
+    let parts: Vec<&str> = sources(language).iter().map(|source| facet.part(source)).collect();
+    let query = Query::new(&language.grammar(), &parts.join("\n"))?;
     let captures = query.capture_names().iter().map(|name| capture(name)).collect();
     Ok(Queries { query, captures })
 }

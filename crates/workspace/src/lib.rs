@@ -26,6 +26,8 @@ mod repository;
 
 mod open;
 
+mod visits;
+
 #[cfg(test)]
 mod tests;
 
@@ -43,3 +45,4 @@ pub use snapshot::Snapshot;
 /// What a caller names when it opens a document or looks at what is in one.
 pub use syntax::{Language, ReferenceKind, SymbolKind};
 pub use system::{MemorySystem, Metadata, OsSystem, System, cache_directory};
+pub use visits::Visit;

@@ -10,6 +10,7 @@ use text::{Buffer, Edit, Encoding, Position};
 use crate::difference::difference;
 use crate::log::EditLog;
 use crate::system::Machine;
+use crate::visits::VisitLog;
 use crate::{Document, DocumentId, Exclusion, Index, Snapshot, System};
 
 /// A change as it arrives from outside, in the order it is to be applied.
@@ -35,6 +36,7 @@ pub struct Workspace {
     roots: Arc<[PathBuf]>,
     documents: BTreeMap<DocumentId, Arc<Document>>,
     log: EditLog,
+    visits: VisitLog,
     indexes: Arc<[Index]>,
     excluded: Exclusion,
     machine: Machine,
@@ -86,7 +88,12 @@ impl Workspace {
         for change in changes {
             let Some(edit) = to_edit(&document.buffer, encoding, change) else { continue };
             self.log.record(id, version, &document.buffer, &edit);
+            let line = document.buffer.line_of(edit.range.start);
+            let n_before = document.buffer.n_lines();
             applied.push(document.buffer.apply(&edit));
+            if let Some(path) = &document.path {
+                self.visits.edited(path, line, n_before, document.buffer.n_lines());
+            }
         }
         if !applied.is_empty() {
             document.changed(&applied);
@@ -94,7 +101,15 @@ impl Workspace {
         Ok(())
     }
 
-    /// Forgets a document and its edits.
+    /// Notes that the user is at byte `offset` of a document; one that is on no disk, or not open, is passed over.
+    pub fn visit(&mut self, id: &DocumentId, offset: usize) {
+        let Some(document) = self.documents.get(id) else { return };
+        if let Some(path) = &document.path {
+            self.visits.record(path, document.buffer.line_of(offset));
+        }
+    }
+
+    /// Forgets a document and its edits, but not that the user was there.
     ///
     /// # Errors
     /// [`Error::NotOpen`].
@@ -141,6 +156,7 @@ impl Workspace {
             roots: Arc::clone(&self.roots),
             documents: self.documents.clone(),
             edits: self.log.edits(),
+            visits: self.visits.visits(),
             indexes: Arc::clone(&self.indexes),
             excluded: self.excluded.clone(),
             machine: self.machine.clone(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::system::Machine;
-use crate::{Document, DocumentId, Exclusion, Index, LoggedEdit, holds_secrets};
+use crate::{Document, DocumentId, Exclusion, Index, LoggedEdit, Visit, holds_secrets};
 
 /// An immutable view of a [`crate::Workspace`]; O(1) to take per document.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,7 @@ pub struct Snapshot {
     pub(crate) roots: Arc<[PathBuf]>,
     pub(crate) documents: BTreeMap<DocumentId, Arc<Document>>,
     pub(crate) edits: Arc<[LoggedEdit]>,
+    pub(crate) visits: Arc<[Visit]>,
     pub(crate) indexes: Arc<[Index]>,
     pub(crate) excluded: Exclusion,
     pub(crate) machine: Machine,
@@ -40,6 +41,11 @@ impl Snapshot {
     /// Recent edits, oldest first: at most 64, none longer than 4 KB, typing on one line joined into one.
     pub fn edits(&self) -> &[LoggedEdit] {
         &self.edits
+    }
+
+    /// Places that the user was at, the latest first: at most 32, no two of them within a screen of each other when they were recorded.
+    pub fn visits(&self) -> &[Visit] {
+        &self.visits
     }
 
     /// The text of this file belongs into no prompt: the user excludes it, or it is of a kind that usually holds keys or passwords.

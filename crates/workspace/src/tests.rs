@@ -3,6 +3,7 @@
 mod repository;
 mod secrets;
 mod store;
+mod visits;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

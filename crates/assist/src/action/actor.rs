@@ -123,13 +123,17 @@ fn instructed(
 }
 
 /// The answer that repeats an edit.
-pub(crate) fn repeated(snapshot: &Snapshot, next: &NextEdit) -> ActionAnswer {
-    let Some(document) = snapshot.document(&next.document) else {
-        return ActionAnswer::from(Reason::NotOpen);
-    };
-    let edits = minimal::edits(&document.buffer, &next.range, &with_line_feeds(&next.text));
+pub(crate) fn repeated(next: &NextEdit) -> ActionAnswer {
+    let edits = minimal::edits(&next.document.buffer, &next.range, &with_line_feeds(&next.text));
     let edits = if edits.is_empty() { Err(Refusal::Unchanged) } else { Ok(edits) };
-    answer(document, Filled { edits, raw: next.text.clone(), outcome: None })
+    let mut answer =
+        answer(&next.document, Filled { edits, raw: next.text.clone(), outcome: None });
+    if let (Ok(Effect::Edit(change)), true, Some(path)) =
+        (&mut answer.effect, next.is_closed, &next.document.path)
+    {
+        change.target = Target::File { path: path.clone(), exists: true };
+    }
+    answer
 }
 
 fn answer(document: &Document, filled: Filled) -> ActionAnswer {

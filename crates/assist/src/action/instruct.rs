@@ -2,9 +2,9 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use context::with_line_feeds;
+use context::{Budget, PieceKind, Sources, background, fenced, with_line_feeds};
 use engine::{Priority, Sampling};
 use syntax::{Item, Language, n_errors};
 use text::{Buffer, Edit};
@@ -43,6 +43,15 @@ const CODE_ONLY: &str = "You are an expert programmer who edits source code. Ans
 const WORDS: &str =
     "You are an expert programmer who explains source code to a colleague, briefly and precisely.";
 
+/// Before what of the repository may help.
+const REFERENCE: &str = "Other parts of the repository, for reference:\n\n";
+
+/// Tokens that this line may take, and what is joined otherwise where pieces of text meet.
+const N_REFERENCE: usize = 64;
+
+/// What any code is read with: the definitions of what it uses.
+const USED: Sources = Sources::only(PieceKind::Definition);
+
 pub(crate) struct Instruct<'a> {
     pub(crate) writer: &'a Writer,
     pub(crate) chat: &'a ChatTemplate,
@@ -55,7 +64,11 @@ pub(crate) struct Instruct<'a> {
 /// What a request says, and what the answer may be like.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    request: &'a str,
+    about: &'a context::Subject<'a>,
+    /// As the model is shown it.
+    code: &'a str,
+    /// Where what may help comes from.
+    sources: Sources,
     /// Of the answer, in tokens.
     limit: usize,
     /// The code that the answer may repeat.
@@ -77,7 +90,7 @@ impl Instruct<'_> {
         else {
             return Refusal::NoInstruction.into();
         };
-        self.change(selection, found.as_ref(), &words)
+        self.change(selection, found.as_ref(), &words, &[])
     }
 
     /// Mends what a compiler or linter found.
@@ -92,7 +105,7 @@ impl Instruct<'_> {
             diagnostic.message
         );
         let at = diagnostic.range.start;
-        self.change(&(at..at), None, &words)
+        self.change(&(at..at), None, &words, &diagnostic.related)
     }
 
     fn change(
@@ -100,6 +113,7 @@ impl Instruct<'_> {
         selection: &Range<usize>,
         comment: Option<&Instruction>,
         words: &str,
+        related: &[(PathBuf, usize)],
     ) -> Filled {
         // All is done on the text without the comment, and compared with the text as it is.
         let removed = comment.map_or(selection.start..selection.start, |it| it.lines.clone());
@@ -115,7 +129,6 @@ impl Instruct<'_> {
         let old = with_line_feeds(&buffer.slice(subject.range.clone())).into_owned();
         let indent = indent_of(buffer, subject.range.start);
         let code = Concealed::new(&fit::dedented(&format!("{indent}{old}")));
-        let request = self.about(&document, &code.shown, words);
         let n_old = self.writer.tokenizer.encode(&old).len();
         let edits_for = |written: &Written| {
             let new = self.code(&document, &subject, &indent, written)?;
@@ -131,7 +144,20 @@ impl Instruct<'_> {
             if edits.is_empty() || is_only_removal { Err(Refusal::Unchanged) } else { Ok(edits) }
         };
         let old_shown = mask(&old);
-        let asked = Asked { request: &request, limit: 2 * n_old + MORE, old: &old_shown };
+        let about = context::Subject {
+            document: &document,
+            range: subject.range.clone(),
+            at: selection.start.clamp(subject.range.start, subject.range.end),
+            words,
+            related,
+        };
+        let asked = Asked {
+            about: &about,
+            code: &code.shown,
+            sources: USED.and(Sources::only(PieceKind::Enclosing)),
+            limit: 2 * n_old + MORE,
+            old: &old_shown,
+        };
         match self.code_for(asked, edits_for) {
             Ok((written, edits)) => {
                 Filled { edits, raw: written.text, outcome: Some(written.outcome) }
@@ -187,9 +213,9 @@ impl Instruct<'_> {
             Ok(subject) => subject,
             Err(refusal) => return refusal.into(),
         };
-        let code = with_line_feeds(&self.document.buffer.slice(subject.range)).into_owned();
-        let request = self.about(self.document, &code, "Explain what this code does and how.");
-        let asked = Asked { request: &request, limit: MAX_WORDS, old: "" };
+        let code = with_line_feeds(&self.document.buffer.slice(subject.range.clone())).into_owned();
+        let about = self.about(&subject, "Explain what this code does and how.");
+        let asked = Asked { about: &about, code: &code, sources: USED, limit: MAX_WORDS, old: "" };
         match self.ask(WORDS, asked, None) {
             Ok(written) => {
                 let words = extract::words(&written.text);
@@ -214,16 +240,22 @@ impl Instruct<'_> {
             Ok(subject) => subject,
             Err(refusal) => return refusal.into(),
         };
-        let code = with_line_feeds(&document.buffer.slice(subject.range)).into_owned();
+        let code = with_line_feeds(&document.buffer.slice(subject.range.clone())).into_owned();
         let words = format!("Write unit tests for this {} code.", language.name());
-        let request = self.about(document, &code, &words);
+        let about = self.about(&subject, &words);
         let name = subject.item.as_ref().and_then(|item| item.name.as_deref());
         let tests_in = |written: &Written| {
             let tests =
                 extract::code(&written.text, Some(language), None).ok_or(Refusal::NoCode)?;
             if is_test_of(language, &tests, name) { Ok(tests) } else { Err(Refusal::NoTests) }
         };
-        let asked = Asked { request: &request, limit: MAX_WORDS, old: "" };
+        let asked = Asked {
+            about: &about,
+            code: &code,
+            sources: USED.and(Sources::only(PieceKind::Test)),
+            limit: MAX_WORDS,
+            old: "",
+        };
         let (written, tests) = match self.code_for(asked, tests_in) {
             Ok(answer) => answer,
             Err(refusal) => return refusal.into(),
@@ -260,12 +292,27 @@ impl Instruct<'_> {
         Ok(change_at_end(language, target, before, &format!("{gap}{tests}\n")))
     }
 
-    fn about(&self, document: &Document, code: &str, words: &str) -> String {
+    fn about<'s>(&'s self, subject: &Subject, words: &'s str) -> context::Subject<'s> {
+        let (range, at) = (subject.range.clone(), subject.range.start);
+        context::Subject { document: self.document, range, at, words, related: &[] }
+    }
+
+    /// What the user says: what of the repository may help where there is room for `n_background` tokens of it, the code, and what is to be
+    /// done. A secret in any of them is nothing to be shown.
+    fn request(&self, asked: Asked<'_>, n_background: usize) -> String {
+        let document = asked.about.document;
+        let sources = asked.sources.common(self.config.sources);
+        let tokenizer = &self.writer.tokenizer;
+        let pieces = background(self.snapshot, asked.about, tokenizer, sources, n_background);
+        let mut request = String::new();
+        if !pieces.is_empty() {
+            request.push_str(REFERENCE);
+            pieces.iter().for_each(|piece| request.push_str(&piece.text));
+        }
         let path = document.path.as_deref().map(|path| self.snapshot.relative_path(path));
-        let language = document.language.map(Language::name).unwrap_or_default();
-        // Whatever the code came from: a secret in it or in a message about it is nothing to be shown.
-        let (code, words) = (mask(code), mask(words));
-        format!("File `{}`:\n\n```{language}\n{code}\n```\n\n{words}", path.unwrap_or_default())
+        let code = fenced(document.language, asked.code);
+        let words = mask(asked.about.words);
+        request + &format!("File `{}`:\n\n{code}\n{words}", path.unwrap_or_default())
     }
 
     /// With a `sampling` of its own the answer is code, and is opened as a fenced block, unless the model may want to think
@@ -276,30 +323,39 @@ impl Instruct<'_> {
         asked: Asked<'_>,
         sampling: Option<Sampling>,
     ) -> Result<Written, Refusal> {
-        let Asked { request, limit, old } = asked;
+        let Asked { limit, old, .. } = asked;
         let code = sampling.is_some();
         let tokenizer = &self.writer.tokenizer;
         let message = |role: &str, content: &str| Message {
             role: role.to_owned(),
             content: content.to_owned(),
         };
-        let messages = [message("system", role), message("user", request)];
         let opens = code && tokenizer.special("<think>").is_none();
         let language = self.document.language.map(Language::name).unwrap_or_default();
         let opening = if opens { format!("```{language}\n") } else { String::new() };
         let assumed = self.config.n_prompt + self.config.max_tokens;
-        let order = |n_context: Option<usize>| -> Result<Order, Refusal> {
-            let n_context = n_context.unwrap_or(assumed);
+        let encoded = |n_background: usize| -> Result<Vec<u32>, Refusal> {
+            let request = self.request(asked, n_background);
+            let messages = [message("system", role), message("user", &request)];
             let encoded = self.chat.encode(&messages, tokenizer);
             let mut tokens = encoded.map_err(|error| Reason::EngineError(error.to_string()))?;
             tokens.extend(tokenizer.encode_after(&tokens, &opening));
-            let room = n_context.saturating_sub(tokens.len());
+            Ok(tokens)
+        };
+        let order = |n_context: Option<usize>| -> Result<Order, Refusal> {
+            let n_context = n_context.unwrap_or(assumed);
+            let bare = encoded(0)?;
+            let room = n_context.saturating_sub(bare.len());
             if room < LEAST {
                 return Err(Refusal::TooLong);
             }
+            // What may help comes after the code and a whole answer.
+            let most = Budget::share(self.config.n_prompt).n_snippets;
+            let n_background = most.min(room.saturating_sub(limit + N_REFERENCE));
+            let tokens = if n_background == 0 { bare } else { encoded(n_background)? };
             Ok(Order {
+                max_tokens: limit.min(n_context.saturating_sub(tokens.len())),
                 tokens,
-                max_tokens: limit.min(room),
                 sampling: sampling.unwrap_or(self.config.sampling),
                 priority: Priority::Action,
                 drafts: tokenizer.encode(old),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use workspace::DocumentId;
@@ -92,6 +93,8 @@ pub struct Diagnostic {
     /// Bytes of the document.
     pub range: Range<usize>,
     pub message: String,
+    /// Files and zero-based lines that the compiler names beside the problem, the most important first.
+    pub related: Vec<(PathBuf, usize)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

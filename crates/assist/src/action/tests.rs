@@ -1,9 +1,11 @@
 //! Actions from end to end over a scripted source of tokens.
 
+mod background;
 mod infill;
 mod instruct;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -105,6 +107,20 @@ impl Stage {
         let text = marked.replacen("$0", "", 1);
         let end = text.find("$0").unwrap_or(start);
         let text = text.replacen("$0", "", 1);
+        let mut workspace = Workspace::new(vec![PathBuf::from("/home")]);
+        let document = DocumentId("file:///home/shape".into());
+        let path = Some(PathBuf::from("/home/shape"));
+        workspace.open(document.clone(), path, Some(language), 7, &text);
+        Self::with(workspace, document, start..end, action, answers)
+    }
+
+    fn with(
+        workspace: Workspace,
+        document: DocumentId,
+        selection: Range<usize>,
+        action: Action,
+        answers: &[&str],
+    ) -> Self {
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let script = Script {
             answers: answers.iter().map(|&answer| answer.to_owned()).collect(),
@@ -112,17 +128,8 @@ impl Stage {
         };
         let writer = Writer::new(Box::new(script), Arc::clone(&TOKENIZER), &[]);
         let actor = Actor::new(Arc::new(writer), CONFIG);
-        let mut workspace = Workspace::new(vec![PathBuf::from("/home")]);
-        let document = DocumentId("file:///home/shape".into());
-        let path = Some(PathBuf::from("/home/shape"));
-        workspace.open(document.clone(), path, Some(language), 7, &text);
-        let request = ActionRequest {
-            action,
-            document,
-            selection: start..end,
-            instruction: None,
-            diagnostic: None,
-        };
+        let request =
+            ActionRequest { action, document, selection, instruction: None, diagnostic: None };
         Self { actor, requests, workspace, request }
     }
 

@@ -1,6 +1,6 @@
 //! The last edit once more, as a suggestion: where the caret stands at its next place, or on the line of it.
 
-use context::{Proposal, next_edit, next_edit_at};
+use context::{Proposal, next_edit_at, next_open_edit};
 use workspace::{DocumentId, Snapshot};
 
 use crate::completion::{Completion, Suggestion};
@@ -25,16 +25,18 @@ pub(super) fn at(snapshot: &Snapshot, id: &DocumentId, offset: usize) -> Option<
 pub(super) fn on_line(snapshot: &Snapshot, id: &DocumentId, offset: usize) -> Option<Suggestion> {
     let buffer = &snapshot.document(id)?.buffer;
     let line = buffer.line_range(buffer.line_of(offset));
-    let next = next_edit(snapshot, id, line.start)?;
+    let next = next_open_edit(snapshot, id, line.start)?;
     let is_near =
-        next.document == *id && line.start <= next.range.start && next.range.end <= line.end;
+        next.document.id == *id && line.start <= next.range.start && next.range.end <= line.end;
     suggestion(next).filter(|_| is_near)
 }
 
 fn suggestion(next: context::NextEdit) -> Option<Suggestion> {
     match next.proposal {
-        Proposal::Text(text) => Some(Suggestion { range: next.range, text, version: next.version }),
+        Proposal::Text(text) => {
+            Some(Suggestion { range: next.range, text, version: next.document.version })
+        }
         // The arguments of a call are the model's to write, and an action of their own.
-        Proposal::Infill => None,
+        Proposal::Infill { .. } => None,
     }
 }

@@ -86,10 +86,11 @@ pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
         selection: from..to,
         instruction: arguments.instruction.clone(),
         // On the terminal it is the user who says what the compiler found.
-        diagnostic: arguments
-            .instruction
-            .clone()
-            .map(|message| Diagnostic { range: from..to, message }),
+        diagnostic: arguments.instruction.clone().map(|message| Diagnostic {
+            range: from..to,
+            message,
+            related: Vec::new(),
+        }),
     };
     let started = Instant::now();
     let cancel = CancelFlag::default();

@@ -1,6 +1,6 @@
 //! The tests of the caret's file, or the file that the caret's tests are for, found by their names.
 
-use workspace::{File, Repository, Scores};
+use workspace::{Definition, File, Language, Repository, Scores, SymbolKind};
 
 use crate::gather::Caret;
 use crate::gather::excerpt::excerpt;
@@ -20,11 +20,12 @@ pub(crate) fn find<'r, 's>(
     scores: &dyn Fn() -> &'s Scores,
     texts: &mut Texts<'r>,
 ) -> Vec<Snippet> {
+    let mut found: Vec<Snippet> = own_tests(repository, caret, focus, texts).into_iter().collect();
     let files = files(repository, caret.path);
     if files.is_empty() {
-        return Vec::new();
+        return found;
     }
-    scores()
+    let of_files = scores()
         .best(repository, MAX_FOUND, |file| files.contains(&file))
         .into_iter()
         .filter_map(|(chunk, score)| {
@@ -32,8 +33,30 @@ pub(crate) fn find<'r, 's>(
             let (lines, text) = focus.nearest(&cut, caret.max_bytes)?;
             let path = chunk.file().path().to_owned();
             Some(Snippet { kind: PieceKind::Test, path, lines, text, score: f64::from(score) })
-        })
-        .collect()
+        });
+    found.extend(of_files);
+    found
+}
+
+/// The module of tests in the caret's own Rust file, where the repository has that file.
+fn own_tests<'r>(
+    repository: &'r Repository<'r>,
+    caret: &Caret<'_>,
+    focus: &Focus,
+    texts: &mut Texts<'r>,
+) -> Option<Snippet> {
+    if caret.document.language != Some(Language::Rust) {
+        return None;
+    }
+    let file = repository.file_at(caret.path)?;
+    let is_module = |definition: &Definition<'r>| {
+        definition.kind() == SymbolKind::Module && definition.name() == "tests"
+    };
+    let module = file.definitions().find(is_module)?;
+    let cut = excerpt(texts.of(file)?, module.range())?;
+    let (lines, text) = focus.nearest(&cut, caret.max_bytes / 2)?;
+    let path = file.path().to_owned();
+    Some(Snippet { kind: PieceKind::Test, path, lines, text, score: 1.0 })
 }
 
 fn files<'r>(repository: &'r Repository<'r>, path: &str) -> Vec<File<'r>> {
@@ -78,7 +101,9 @@ fn counterparts(stem: &str, extension: &str) -> Vec<String> {
         "js" | "jsx" | "mjs" | "ts" | "tsx" | "mts" => {
             vec![format!("{stem}.test.{ending}"), format!("{stem}.spec.{ending}")]
         }
-        "c" | "cc" | "cpp" | "rs" | "lua" => {
+        "lua" => vec![format!("{stem}_spec.lua"), format!("{stem}_test.lua")],
+        "sh" => vec![format!("test_{stem}.sh")],
+        "c" | "cc" | "cpp" | "rs" => {
             vec![
                 format!("{stem}_test.{ending}"),
                 format!("{stem}_tests.{ending}"),
@@ -107,6 +132,7 @@ mod tests {
         check("shape", "tsx", "shape.test.tsx shape.spec.tsx");
         check("shape", "test.ts", "shape.ts");
         check("ShapeTest", "java", "Shape.java");
+        check("shape", "lua", "shape_spec.lua shape_test.lua");
         check("shape", "md", "");
     }
 }

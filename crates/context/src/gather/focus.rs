@@ -45,13 +45,32 @@ impl Focus {
         let after = buffer.slice(caret.offset..end);
         let after = with_line_feeds(after.trim_start_matches(is_word));
 
-        let mut weights: HashMap<&str, f64> = HashMap::new();
+        let mut weights = HashMap::new();
         for (distance, line) in before.rsplit('\n').enumerate() {
             weigh(&mut weights, line, distance, language);
         }
         for (distance, line) in after.split('\n').enumerate() {
             weigh(&mut weights, line, distance + 1, language);
         }
+        Self::of(weights)
+    }
+
+    /// The names in a piece of code, those near to line `at` of it before the others, and the names in words about it.
+    pub(crate) fn on(code: &str, at: usize, words: &str, language: Option<Language>) -> Self {
+        let mut weights = HashMap::new();
+        for (line, text) in code
+            .get(..code.floor_char_boundary(2 * MAX_BYTES))
+            .unwrap_or_default()
+            .lines()
+            .enumerate()
+        {
+            weigh(&mut weights, text, line.abs_diff(at), language);
+        }
+        names_in_words(words).for_each(|name| weigh(&mut weights, name, 0, language));
+        Self::of(weights)
+    }
+
+    fn of(weights: HashMap<&str, f64>) -> Self {
         let mut names: Vec<(String, f64)> =
             weights.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect();
         names.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
@@ -130,6 +149,37 @@ fn weigh<'a>(
     }
 }
 
+/// What stands out as code in a sentence: what is quoted, and words that no sentence has.
+fn names_in_words(words: &str) -> impl Iterator<Item = &str> {
+    let quoted =
+        ['`', '\'', '"'].into_iter().flat_map(move |quote| words.split(quote).skip(1).step_by(2));
+    let quoted = quoted.filter(|text| !text.contains('\n'));
+    let is_name = |word: &&str| {
+        word.contains('_')
+            || word.chars().skip(1).any(char::is_uppercase) && word.chars().any(char::is_lowercase)
+    };
+    quoted.chain(words.split(|character| !is_word(character)).filter(is_name))
+}
+
 pub(crate) fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &str, expected: &[&str]) {
+        assert_eq!(names_in_words(words).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn names_stand_out_of_words() {
+        check("Call the function here.", &[]);
+        check("expected `Store`, found `&Queue`", &["Store", "&Queue"]);
+        check("Use push_all and HashMap, NOT that.", &["push_all", "HashMap"]);
+        check("Property 'sum' does not exist", &["sum"]);
+        check("it's", &["s"]);
+    }
 }

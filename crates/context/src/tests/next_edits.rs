@@ -4,7 +4,7 @@ use text::Edit;
 use workspace::DocumentId;
 
 use super::repositories::Repository;
-use crate::next_edit::{Proposal, next_edit, next_edit_at};
+use crate::next_edit::{Proposal, are_arguments, next_edit, next_edit_at};
 
 /// Replaces `old` by `new` at the first place that has it, asks again and again, and shows the open documents as they are in the end; an
 /// infilled range becomes `<...>`.
@@ -17,21 +17,23 @@ fn repeated(raw: &str, path: &str, old: &str, new: &str) -> String {
     for _ in 0..9 {
         let snapshot = repository.snapshot();
         let Some(next) = next_edit(&snapshot, &id, offset) else { break };
-        let document = snapshot.document(&next.document).unwrap();
-        assert_eq!(next.version, document.version);
+        let document = &next.document;
         let replaced = document.buffer.slice(next.range.clone()).into_owned();
         let mut buffer = document.buffer.clone();
         let text = match &next.proposal {
             Proposal::Text(text) => text.clone(),
-            Proposal::Infill => format!("<{replaced}>"),
+            Proposal::Infill { .. } => format!("<{replaced}>"),
         };
         buffer.apply(&Edit { range: next.range.clone(), text });
         let line = buffer.line_of(next.range.start);
         shown +=
-            &format!("{}:{}: {}\n", next.document, line + 1, buffer.slice(buffer.line_range(line)));
+            &format!("{}:{}: {}\n", document.id, line + 1, buffer.slice(buffer.line_range(line)));
         let Proposal::Text(text) = next.proposal else { break };
-        repository.replace(&next.document, &next.range, &text);
-        if next.document == id {
+        if next.is_closed {
+            repository.open(&document.id.0, &document.buffer.to_string());
+        }
+        repository.replace(&document.id, &next.range, &text);
+        if document.id == id {
             offset = next.range.start + text.len();
         }
     }
@@ -92,6 +94,73 @@ fn larger_changes_are_not_repeated() {
     assert_eq!(repeated(SHAPES, "/repo/main.rs", "// area is a product\n", ""), "");
 }
 
+const CALLERS: &str = "
+    //- /repo/src/far/away.rs
+    fn last() {
+        let area = 1;
+        print(area);
+    }
+
+    //- /repo/src/one.rs
+    use crate::area;
+
+    fn caller() {
+        area(1, 2); // area
+    }
+
+    //- /repo/src/two.rs
+    fn other() {
+        let key = \"ghp_0123456789abcdefghijABCDEFGHIJ456789\"; crate::area(3, 4);
+    }
+
+    //- /repo/three.py
+    area(5, 6)
+
+    //- /repo/src/main.rs
+    pub fn area(width: u32, height: u32) -> u32 {
+        width * height$0
+    }
+";
+
+#[test]
+fn files_that_are_not_open_come_last() {
+    insta::assert_snapshot!(repeated(CALLERS, "/repo/src/main.rs", "area", "surface"), @r#"
+    /repo/src/one.rs:1: use crate::surface;
+    /repo/src/one.rs:4:     surface(1, 2); // area
+    /repo/src/two.rs:2:     let key = "ghp_0123456789abcdefghijABCDEFGHIJ456789"; crate::surface(3, 4);
+    "#);
+    insta::assert_snapshot!(
+        repeated(CALLERS, "/repo/src/main.rs", "height: u32)", "height: u32, depth: u32)"),
+        @"/repo/src/one.rs:4:     area(<1, 2>); // area"
+    );
+    let twice = CALLERS.replace("fn caller", "fn area() {} fn caller");
+    assert_eq!(repeated(&twice, "/repo/src/main.rs", "height: u32)", "height: u32, d: u32)"), "");
+}
+
+#[test]
+fn an_excluded_file_is_not_edited() {
+    let mut repository = Repository::new(CALLERS);
+    let excluded = |path: &std::path::Path| !path.ends_with("main.rs");
+    repository.workspace.set_excluded(workspace::Exclusion::new(excluded));
+    repository.edit("/repo/src/main.rs", "area", "surface");
+    let id = DocumentId("/repo/src/main.rs".into());
+    assert!(next_edit(&repository.snapshot(), &id, 0).is_none());
+}
+
+#[test]
+fn arguments_are_what_a_call_holds() {
+    let mut repository = Repository::new(SHAPES);
+    repository.edit("/repo/main.rs", "height: u32)", "height: u32, depth: u32)");
+    let id = DocumentId("/repo/main.rs".into());
+    let next = next_edit(&repository.snapshot(), &id, 0).unwrap();
+    for text in ["product, 1, 2", "", "f(1), (2, 3), \")\""] {
+        assert!(are_arguments(&next, text), "{text}");
+    }
+    for text in ["1) + area(2", "1, (2", "1, 2)", "let x", "1; 2"] {
+        assert!(!are_arguments(&next, text), "{text}");
+    }
+}
+
 /// What is proposed at each place of the file that is marked by `^`, after the name was replaced once.
 #[track_caller]
 fn check_at(marked: &str, old: &str, new: &str, expected: &[Option<(&str, &str)>]) {
@@ -110,7 +179,7 @@ fn check_at(marked: &str, old: &str, new: &str, expected: &[Option<(&str, &str)>
         .iter()
         .map(|offset| {
             let next = next_edit_at(&snapshot, &id, moved(*offset))?;
-            let document = snapshot.document(&next.document).unwrap();
+            let document = next.document;
             let Proposal::Text(text) = next.proposal else { return None };
             Some((document.buffer.slice(next.range).into_owned(), text))
         })

@@ -51,6 +51,12 @@ impl Repository {
         self.workspace.change(&id, 2, Encoding::Utf8, [change]).unwrap();
     }
 
+    /// Opens a document and is at the first place that reads `at`.
+    fn view(&mut self, path: &str, text: &str, at: &str) {
+        self.open(path, text);
+        self.workspace.visit(&DocumentId(path.into()), text.find(at).unwrap());
+    }
+
     /// Takes a proposal for the next edit, if it is a text.
     pub(super) fn replace(&mut self, id: &DocumentId, range: &std::ops::Range<usize>, text: &str) {
         let buffer = &self.workspace.document(id).unwrap().buffer;
@@ -226,6 +232,39 @@ fn what_was_edited_elsewhere_is_shown_as_it_stands_now() {
     let pieces = repository.snippets(Sources::only(PieceKind::Edited));
     let shown: Vec<_> = pieces.iter().map(|piece| piece.text.as_str()).collect();
     insta::assert_snapshot!(shown.join("---\n"));
+}
+
+#[test]
+fn where_the_user_was_is_shown_of_open_and_of_closed_files() {
+    let mut repository = Repository::new(RUST);
+    let report = Fixture::parse(RUST).files.into_iter().nth(1).unwrap();
+    repository.view("/repo/src/report.rs", &report.text, "println");
+    repository.view("/repo/src/unrelated.rs", "pub fn sleep() {}\n", "sleep");
+    repository.workspace.close(&DocumentId("/repo/src/unrelated.rs".into())).unwrap();
+    let shown = |repository: &Repository| {
+        let pieces = repository.snippets(Sources::only(PieceKind::Viewed));
+        pieces.into_iter().map(|piece| piece.text).collect::<Vec<_>>().join("---\n")
+    };
+    insta::assert_snapshot!(shown(&repository), @r#"
+    src/report.rs
+    pub fn print_report(store: &Store, width: usize) {
+        let mean = mean_of(store);
+        println!("{mean:width$}");
+    }
+    ---
+    src/unrelated.rs
+    pub fn sleep() {}
+    "#);
+    repository.workspace.set_excluded(Exclusion::new(|path| path.ends_with("report.rs")));
+    assert!(!shown(&repository).contains("report"));
+}
+
+#[test]
+fn a_place_in_the_window_is_not_shown_once_more() {
+    let mut repository = Repository::new(RUST);
+    let main = Fixture::parse(RUST).files.into_iter().nth(3).unwrap();
+    repository.view("/repo/src/main.rs", &main.text, "store.push");
+    assert_eq!(repository.snippets(Sources::only(PieceKind::Viewed)), []);
 }
 
 #[test]

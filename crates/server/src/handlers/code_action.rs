@@ -28,6 +28,8 @@ pub(crate) fn handle(
         let _ = reply.send(Vec::new());
         return;
     };
+    let at = from::position(params.range.end);
+    session.workspace.visit(&id, document.buffer.offset(at, client.encoding));
     let (model, snapshot) =
         (session.model_at(document.path.as_deref()), session.workspace.snapshot());
     // The text may have to be parsed first, and the model opened, which is not for the thread of the session.
@@ -56,7 +58,11 @@ fn menu(
     let diagnostics: Vec<Diagnostic> = context
         .diagnostics
         .iter()
-        .map(|it| Diagnostic { range: range(&it.range), message: it.message.clone() })
+        .map(|it| Diagnostic {
+            range: range(&it.range),
+            message: it.message.clone(),
+            related: Vec::new(),
+        })
         .collect();
     // A client that does not say is one that asks when the user does.
     let asked = context.trigger_kind != Some(CodeActionTriggerKind::AUTOMATIC);

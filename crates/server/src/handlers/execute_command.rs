@@ -1,6 +1,6 @@
 //! `workspace/executeCommand`: runs the model for an action, and makes of its answer an edit of the text as it is now.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use assist::{
     Action, ActionAnswer, ActionRequest, Change, Concern, Diagnostic, Effect, Reason, Refusal,
@@ -140,10 +140,23 @@ fn action_request(
         document: document.id.clone(),
         selection: range(argument.range),
         instruction: argument.instruction,
-        diagnostic: argument
-            .diagnostic
-            .map(|it| Diagnostic { range: range(it.range), message: it.message }),
+        diagnostic: argument.diagnostic.map(|it| Diagnostic {
+            range: range(it.range),
+            related: related(&it),
+            message: it.message,
+        }),
     }
+}
+
+/// Files and lines that a diagnostic names beside its own.
+fn related(diagnostic: &ls_types::Diagnostic) -> Vec<(PathBuf, usize)> {
+    let related = diagnostic.related_information.iter().flatten();
+    related
+        .filter_map(|it| {
+            let line = usize::try_from(it.location.range.start.line).ok()?;
+            Some((from::path(&it.location.uri)?, line))
+        })
+        .collect()
 }
 
 /// The model is done with the command of this number; `None` when it panicked.

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use tree_sitter::CaptureQuantifier;
+
 use crate::Language;
-use crate::query::compile;
+use crate::query::{Facet, compile};
 
 use super::parse;
 use super::snippets::snippet;
@@ -53,8 +55,31 @@ fn show(language: Language, text: &str) -> String {
 #[test]
 fn every_query_fits_its_grammar() {
     for language in Language::ALL {
-        if let Err(error) = compile(language) {
-            panic!("{language:?}: {error}");
+        for facet in [Facet::All, Facet::Definitions, Facet::Imports] {
+            if let Err(error) = compile(language, facet) {
+                panic!("{language:?} {facet:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_pattern_stands_in_the_part_that_is_asked_for_it() {
+    for language in Language::ALL {
+        let n_patterns = |facet, prefix: &str| {
+            let query = compile(language, facet).unwrap().query;
+            let is_of = |pattern: &usize| {
+                let mut captured =
+                    query.capture_quantifiers(*pattern).iter().zip(query.capture_names());
+                captured.any(|(quantifier, name)| {
+                    *quantifier != CaptureQuantifier::Zero && name.starts_with(prefix)
+                })
+            };
+            (0..query.pattern_count()).filter(is_of).count()
+        };
+        for (facet, prefix) in [(Facet::Definitions, "definition."), (Facet::Imports, "import")] {
+            let found = n_patterns(facet, prefix);
+            assert_eq!(found, n_patterns(Facet::All, prefix), "{language:?} {facet:?}");
         }
     }
 }

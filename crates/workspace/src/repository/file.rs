@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use syntax::{Language, ReferenceKind, SymbolKind};
+use text::Buffer;
 
-use crate::Document;
 use crate::index::Index;
 use crate::index::analysis::hash;
 use crate::index::files::{MAX_FILE_BYTES, readable};
@@ -17,6 +17,7 @@ use crate::index::segment::{
 };
 use crate::repository::{Repository, Source, View};
 use crate::secrets::mask;
+use crate::{Document, DocumentId};
 
 /// A file of a repository.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +146,24 @@ impl<'r> File<'r> {
             Source::Open { document, .. } => Some(document.masked()),
             Source::Disk { index, .. } => self.text_on_disk(index),
         }
+    }
+
+    /// As if it were open, with all its text: what is in it is for the user, and reaches a model only through a prompt, which masks it.
+    /// `None` when the file is no longer what was indexed.
+    pub fn as_document(&self) -> Option<Document> {
+        if let Some(document) = self.document() {
+            return Some(Document::clone(document));
+        }
+        let Source::Disk { index, .. } = &self.view()?.source else { return None };
+        let (entry, _) = self.entry_and_segment()?;
+        let path = self.absolute_path();
+        let bytes = index.system().read(&path, MAX_FILE_BYTES).ok()?;
+        if hash(&bytes) != entry.hash {
+            return None;
+        }
+        let id = DocumentId(path.to_string_lossy().into());
+        let text = Buffer::from(readable(bytes)?.as_str());
+        Some(Document::new(id, Some(path), self.language(), 0, text))
     }
 
     fn text_on_disk(&self, index: &Index) -> Option<Arc<str>> {

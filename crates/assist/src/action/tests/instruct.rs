@@ -15,7 +15,7 @@ use Language::{Python, Rust};
 
 const CHATML: &str = "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}<assistant>\n";
 
-fn chat() -> ChatTemplate {
+pub(super) fn chat() -> ChatTemplate {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("chat_template.jinja"), CHATML).unwrap();
     ChatTemplate::from_directory(folder.path()).unwrap().unwrap()
@@ -39,8 +39,11 @@ fn act(
     stage.actor = stage.actor.with_chat(chat());
     stage.request.instruction = ask.instruction.map(str::to_owned);
     let range = stage.request.selection.clone();
-    stage.request.diagnostic =
-        ask.problem.map(|message| Diagnostic { range, message: message.to_owned() });
+    stage.request.diagnostic = ask.problem.map(|message| Diagnostic {
+        range,
+        message: message.to_owned(),
+        related: Vec::new(),
+    });
     let answer = stage.act();
     let requests = stage.requests.lock().unwrap();
     let prompt = requests.first().map(|it| TOKENIZER.decode(&it.tokens)).unwrap_or_default();
