@@ -14,6 +14,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { n_sequences: 4, cache_bytes: 1 << 30, idle: None }
+        Self { n_sequences: 16, cache_bytes: 1 << 30, idle: None }
     }
 }

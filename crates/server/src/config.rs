@@ -46,7 +46,7 @@ pub struct ModelConfig {
     /// Seconds without a request after which the weights are given back; they are read again when somebody types. 0 keeps them. Read from the user's file alone, when the daemon starts.
     #[schemars(range(min = 0, max = 604_800))]
     pub unload_after_seconds: u32,
-    /// Texts of which the model keeps what it has read, so that a prompt that begins like one of them is answered sooner; about one for each document that is worked on at the same time. Read from the user's file alone, when the daemon starts.
+    /// Texts of which the model keeps what it has read, so that a prompt that begins like one of them is answered sooner; about one for each document that is worked on at the same time, in all editors. Read from the user's file alone, when the daemon starts.
     #[schemars(range(min = 1, max = 64))]
     pub kept_texts: u32,
     /// Most memory for what the model keeps of texts, in megabytes; the text that was used last is kept whatever it takes. Read from the user's file alone, when the daemon starts.
@@ -120,7 +120,7 @@ impl Default for ModelConfig {
             name: "default".into(),
             preload: false,
             unload_after_seconds: 900,
-            kept_texts: 4,
+            kept_texts: 16,
             kept_megabytes: 1024,
         }
     }
