@@ -4,7 +4,7 @@
     python tests/replay/replay.py --dacapo target/release/dacapo --clients 10 --seconds 120
 
 Like an editor without a wait of its own it asks at every keystroke, and cancels what it asked before. Every request must
-have exactly one answer. All clients share one daemon, in folders of its own; its memory is looked at on the way, and what
+have exactly one answer. Each client begins at another line of the session. All clients share one daemon, in folders of its own; its memory is looked at on the way, and what
 the daemon says of its own times is printed at the end. The time of a cancelled request is that from the cancellation on.
 """
 
@@ -137,6 +137,13 @@ class Client:
             sys.exit(f"requests without an answer: {sorted(self.asked)}")
 
 
+def from_another_line(strokes, share):
+    """The same session from that share of it on, as no two people press the same key at the same moment."""
+    lines = [0, *(at + 1 for at, stroke in enumerate(strokes) if stroke.get("insert", "").endswith("\n"))]
+    start = lines[int(share * len(lines))]
+    return strokes[start:] + strokes[:start]
+
+
 def percentiles(times):
     times = sorted(times)
     if not times:
@@ -187,7 +194,8 @@ async def main():
         await asyncio.gather(*(client.start() for client in clients))
         watching = asyncio.create_task(watch(dacapo, environment))
         until = time.monotonic() + arguments.seconds if arguments.seconds else float("inf")
-        await asyncio.gather(*(client.play(strokes, until) for client in clients))
+        played = [from_another_line(strokes, number / len(clients)) for number in range(len(clients))]
+        await asyncio.gather(*(client.play(part, until) for client, part in zip(clients, played)))
         watching.cancel()
         report = await status(dacapo, environment)
         await asyncio.gather(*(client.stop() for client in clients))
