@@ -237,3 +237,21 @@ async fn a_renaming_is_offered_at_the_next_place_without_the_model() {
     assert_eq!((last.0.as_str(), last.1.as_str()), ("fn f() { fresh(); ", "fn f() { old(); "));
     assert_eq!(last.2, last.1);
 }
+
+#[tokio::test]
+async fn a_renaming_is_in_the_menu_too() {
+    let uri = "file:///project/a.rs";
+    let builder = builder_in(Units::Utf16).file(uri, "rust", "fn old() {}\nfn f() { old(); }\n");
+    let mut session = Session::start_scripted(builder, &ScriptedModel::new("words")).await;
+    let at = |line: usize, character: usize| json!({"line": line, "character": character});
+    let change = json!([{"range": {"start": at(0, 3), "end": at(0, 6)}, "text": "fresh"}]);
+    session.did_change(uri, 2, change).await;
+    let id = session.completion(uri, (1, 12)).await;
+    let answer = session.answer(id).await.unwrap();
+    session.finish().await;
+    let item = &answer["items"][0];
+    let range = json!({"start": at(1, 9), "end": at(1, 12)});
+    assert_eq!(item["textEdit"], json!({"range": range, "newText": "fresh"}));
+    // Editors compare it with the word before the caret, and would leave out an item that is only what replaces it.
+    assert_eq!((&item["label"], &item["filterText"]), (&json!("fresh"), &json!("old")));
+}

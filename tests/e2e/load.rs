@@ -1,5 +1,8 @@
 //! Clients that flood, stall or send rubbish: they harm nobody else, and every request has one answer.
 
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use test_support::checkpoint::TinyModel;
@@ -93,6 +96,12 @@ fn message() -> impl Strategy<Value = (String, Value)> {
         Just("textDocument/completion"),
         Just("dacapo/explain"),
         Just("dacapo/documentState"),
+        Just("textDocument/codeAction"),
+        Just("workspace/executeCommand"),
+        Just("window/workDoneProgress/cancel"),
+        Just("textDocument/didShowCompletion"),
+        Just("textDocument/didPartiallyAcceptCompletion"),
+        Just("textDocument/didSave"),
         Just("workspace/didChangeConfiguration"),
         Just("workspace/didChangeWorkspaceFolders"),
         Just("workspace/didChangeWatchedFiles"),
@@ -106,10 +115,18 @@ fn message() -> impl Strategy<Value = (String, Value)> {
                 true => json!({"text": text}),
                 false => json!({"range": {"start": start, "end": end}, "text": text}),
             };
+            let commands =
+                ["dacapo.complete", "dacapo.rewrite", "dacapo.document", "dacapo.nextEdit", "x"];
+            let command = commands[text.len() % commands.len()];
             let params = json!({
                 "textDocument": {"uri": uri, "version": number, "languageId": "rust", "text": text},
                 "position": start,
-                "context": {"triggerKind": number},
+                "range": {"start": start, "end": end},
+                "context": {"triggerKind": number, "diagnostics": [{"range": {"start": end, "end": start}, "message": text}]},
+                "command": command,
+                "arguments": [{"uri": uri, "range": {"start": start, "end": end}}],
+                "token": number,
+                "item": {"insertText": text, "range": {"start": start, "end": end}},
                 "contentChanges": [change],
                 "settings": {"dacapo": {"completion": {"maxTokens": number}}},
                 "event": {"added": [{"uri": uri, "name": "a"}], "removed": []},
@@ -121,6 +138,22 @@ fn message() -> impl Strategy<Value = (String, Value)> {
     )
 }
 
+const INTERNAL_ERROR: i64 = -32603;
+
+/// Panics of this process since this was called first, those that were caught among them.
+fn count_panics() -> usize {
+    static N_PANICS: AtomicUsize = AtomicUsize::new(0);
+    static WATCH: Once = Once::new();
+    WATCH.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            N_PANICS.fetch_add(1, Ordering::SeqCst);
+            usual(panic);
+        }));
+    });
+    N_PANICS.load(Ordering::SeqCst)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
@@ -128,6 +161,7 @@ proptest! {
     fn every_request_has_one_answer_whatever_comes(
         messages in proptest::collection::vec((message(), any::<bool>(), any::<bool>()), 1..60)
     ) {
+        let n_panics = count_panics();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut session = Session::start_with(builder(), TinyModel::SMALL).await;
@@ -145,9 +179,12 @@ proptest! {
             }
             for id in ids {
                 // Which answer is for other tests; the client fails on a second one.
-                let _ = session.answer(id).await;
+                let code = session.answer(id).await.err().map(|error| error.code);
+                prop_assert_ne!(code, Some(INTERNAL_ERROR));
             }
             session.finish_ignoring("window/showMessage").await;
-        });
+            Ok(())
+        })?;
+        prop_assert_eq!(count_panics(), n_panics);
     }
 }

@@ -38,7 +38,7 @@ fn start(
     let cancel = CancelFlag::default();
     session.ahead = cancel.clone();
     let snapshot = session.workspace.snapshot();
-    session.work(&session.lanes.slow, move || {
+    session.work(&session.lanes.ahead, move || {
         if !cancel.is_raised() {
             work(&assistant, &snapshot, &cancel);
         }

@@ -27,7 +27,7 @@ pub(crate) struct Question {
 /// Sends [`Event::Finished`] under `number`; the model is not asked before `delay` has passed.
 pub(crate) fn ask(session: &Session, number: u64, question: Question, delay: Duration) {
     let question = Arc::new(question);
-    let Lanes { slow, quick } = session.lanes.clone();
+    let Lanes { slow, quick, .. } = session.lanes.clone();
     let events = session.ways.events.clone();
     session.ways.runtime.spawn(async move {
         if !delay.is_zero() {

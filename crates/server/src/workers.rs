@@ -15,6 +15,8 @@ pub(crate) struct Workers(Arc<Semaphore>);
 pub(crate) struct Lanes {
     pub(crate) slow: Workers,
     pub(crate) quick: Workers,
+    /// For what nobody has asked for yet.
+    pub(crate) ahead: Workers,
 }
 
 impl Default for Workers {

@@ -13,7 +13,7 @@ struct Word<'a> {
     /// The character before it that is no white space.
     left: Option<char>,
     right: Option<char>,
-    /// It stands in an attribute of Rust.
+    /// It is of the path of an attribute of Rust.
     in_attribute: bool,
 }
 
@@ -117,7 +117,7 @@ fn word(code: &str, range: Range<usize>) -> Word<'_> {
         before: trimmed.rsplit(|character| !is_word(character)).next().unwrap_or_default(),
         left: trimmed.chars().next_back(),
         right: after.trim_start().chars().next(),
-        in_attribute: line.trim_start().starts_with("#["),
+        in_attribute: line.rsplit_once("#[").is_some_and(|(_, path)| !path.contains([']', '('])),
     }
 }
 
@@ -157,6 +157,8 @@ mod tests {
     fn the_code_itself_is_no_test() {
         use Language::{Bash, Go, JavaScript, Python, Rust};
         check(Rust, "fn total() -> u32 {\n    1\n}\n", false);
+        check(Rust, "#[cfg(test)]\nmod tests {\n    use super::*;\n}\n", false);
+        check(Rust, "#[derive(Debug)] struct Contest;\n", false);
         check(Rust, "// #[test]\nfn f() { \"#[test]\"; }\n", false);
         check(Python, "def total(prices):\n    \"\"\"def test_total\"\"\"\n    return 1\n", false);
         check(Python, "assert total([1]) == 1\n", false);

@@ -17,7 +17,7 @@ pub(crate) fn handle(session: &mut Session, params: DidOpenTextDocumentParams) {
     session.workspace.open(id.clone(), path, language, document.version, &document.text);
     // So that the first suggestion does not wait for it; a text of megabytes takes a second.
     if let Some(document) = session.workspace.document(&id).cloned() {
-        session.work(&session.lanes.quick, move || {
+        session.work(&session.lanes.ahead, move || {
             let _ = document.tree();
         });
     }
