@@ -84,9 +84,13 @@ async fn where_the_user_was_reaches_the_prompt() {
         builder().folder(folder.path()).file(&main, "rust", MAIN).file(&other, "rust", text);
     let mut session = Session::start_scripted_with(builder, &model, with_settings(settings)).await;
     session.explain(&other, (3, 4)).await;
-    let explained = session.explain(&main, CARET).await;
+    let mut explained = session.explain(&main, CARET).await;
+    while explained["reason"]["code"] == "loading" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        explained = session.explain(&main, CARET).await;
+    }
     let piece = explained["pieces"].as_array().unwrap().iter().find(|it| it["kind"] == "viewed");
-    let piece = piece.unwrap();
+    let piece = piece.unwrap_or_else(|| panic!("{explained:#}"));
     assert_eq!(piece["source"], "other.rs");
     assert_eq!(piece["lines"], json!({"start": 2, "end": 5}));
     session.finish().await;

@@ -76,6 +76,23 @@ impl Repository {
         crate::prompt(&snapshot, document, self.offset, &TOKENIZER, settings).unwrap()
     }
 
+    /// What goes with an instruction about the file with the caret, whose first line belongs to it as that of every file does.
+    pub(super) fn background(&self, n_tokens: usize) -> Vec<Piece> {
+        let snapshot = self.snapshot();
+        let document = snapshot.document(&self.id).unwrap();
+        let files: Vec<PathBuf> =
+            snapshot.repository(None).files().map(|file| file.absolute_path()).collect();
+        let related: Vec<(PathBuf, usize)> = files.into_iter().map(|path| (path, 0)).collect();
+        let subject = crate::Subject {
+            document,
+            range: 0..document.buffer.len(),
+            at: self.offset,
+            words: "near_the_caret_too",
+            related: &related,
+        };
+        crate::background(&snapshot, &subject, &TOKENIZER, Sources::ALL, n_tokens)
+    }
+
     /// The prompt as text with room for everything.
     fn shown(&self, layout: Layout, sources: Sources) -> String {
         spelled(&self.prompt(&Settings { layout, sources, ..Settings::new(&TOKENIZER, 4000) }))

@@ -57,7 +57,7 @@ fn core(secret: &str) -> &str {
     runs.max_by_key(|run| run.len()).unwrap_or(secret)
 }
 
-/// Every layout and every source, with all the room there is.
+/// Every layout and every source, and what goes with an instruction about the whole file, with all the room there is.
 fn prompts(repository: &Repository) -> Vec<String> {
     let settings = |layout| Settings { layout, ..Settings::new(&TOKENIZER, 60_000) };
     let prompt = |layout| {
@@ -65,7 +65,9 @@ fn prompts(repository: &Repository) -> Vec<String> {
         let pieces = prompt.pieces.iter().map(|piece| piece.text.as_str());
         spelled(&prompt) + &pieces.collect::<String>()
     };
-    Layout::ALL.into_iter().map(prompt).collect()
+    let told = repository.background(60_000);
+    let told = told.into_iter().map(|piece| piece.text).collect::<String>();
+    Layout::ALL.into_iter().map(prompt).chain([told + "near_the_caret"]).collect()
 }
 
 #[track_caller]
@@ -93,6 +95,7 @@ fn secrets_in_ordinary_files_are_in_no_prompt() {
         );
         let mut repository = Repository::new(&raw);
         check_absent(name, secret, &repository);
+        assert!(!repository.background(60_000).is_empty());
         repository.open(
             "/repo/config.py",
             &format!("def near_the_caret_too(option):\n    {line}\n    return 1\n"),

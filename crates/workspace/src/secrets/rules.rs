@@ -34,6 +34,28 @@ const fn rule_if(
     Rule { name, keywords, pattern, accept }
 }
 
+/// What names of variables with secrets have in them.
+const SECRET_NAMES: &[&str] = &[
+    "secret",
+    "passw",
+    "pwd",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_key",
+    "accesskey",
+    "private_key",
+    "privatekey",
+    "credential",
+    "auth_key",
+    "authkey",
+    "encryption_key",
+    "signing_key",
+    "client_key",
+    "passphrase",
+];
+
 pub(super) const RULES: &[Rule] = &[
     rule(
         "AWS access key id",
@@ -222,42 +244,13 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule_if(
         "value of a name that says it is a key",
-        &[
-            "secret",
-            "passw",
-            "pwd",
-            "token",
-            "api_key",
-            "apikey",
-            "api-key",
-            "access_key",
-            "accesskey",
-            "private_key",
-            "privatekey",
-            "credential",
-            "auth_key",
-            "authkey",
-            "encryption_key",
-            "signing_key",
-            "client_key",
-            "passphrase",
-        ],
+        SECRET_NAMES,
         r#"(?i)(?:secret|passw(?:or)?d|passphrase|pwd|token|(?:api|access|auth|client|private|encryption|signing)[_-]?key|credentials?)[a-z0-9_]{0,24}["'\]]{0,2}\s*(?::\s*&?[a-z_]+\s*)?(?:=>|:=|=|:|,)\s*(?:[rbuf]{0,2}|@|Some\(|String::from\()["'`]([^"'`\s]{8,400})["'`]"#,
         |value| is_secret_value(value) && is_random(value),
     ),
     rule_if(
         "value of a variable that says it is secret",
-        &[
-            "secret",
-            "passw",
-            "pwd",
-            "token",
-            "api_key",
-            "apikey",
-            "access_key",
-            "private_key",
-            "credential",
-        ],
+        SECRET_NAMES,
         r"(?im)^\s*(?:export\s+|set\s+|ENV\s+|-\s+)?[A-Za-z0-9_.-]*(?:secret|passw(?:or)?d|passphrase|pwd|token|api_?key|access_?key|private_?key|credentials?)[A-Za-z0-9_.-]{0,24}\s*[=:]\s*([^\s\x22'`#(){}\[\];,<>]{8,400})\s*(?:#.*)?$",
         |value| is_secret_value(value) && is_random(value),
     ),
