@@ -1,6 +1,6 @@
 //! The steps that drive real editors, each with folders of its own, so that a person's own are neither read nor touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -81,17 +81,39 @@ pub(crate) fn emacs(dacapo: &Path) -> Result<()> {
 /// The extension's checks and its package, then the workbench in a browser.
 pub(crate) fn vscode(dacapo: &Path) -> Result<()> {
     let node = node::Node::get()?;
+    let folder = extension(&node)?;
+    run(node.npm(&folder).args(["run", "--silent", "check"]), LIMIT)?;
+    vscode_spec(&node, &folder, dacapo, "typing", &[])
+}
+
+/// The workbench with a model for instructions: edit, fix, explain, cancel.
+pub(crate) fn vscode_instruct(dacapo: &Path) -> Result<()> {
+    let node = node::Node::get()?;
+    let model = python::smollm2()?;
+    vscode_spec(&node, &extension(&node)?, dacapo, "instruct", &[("MODEL", &model)])
+}
+
+/// The folder of the extension, with the packages that it needs.
+fn extension(node: &node::Node) -> Result<PathBuf> {
     let folder = shell::root().join("editors/vscode");
-    node::packages(&node, &folder)?;
-    for script in ["check", "package"] {
-        run(node.npm(&folder).args(["run", "--silent", script]), LIMIT)?;
-    }
+    node::packages(node, &folder)?;
+    Ok(folder)
+}
+
+fn vscode_spec(
+    node: &node::Node,
+    extension: &Path,
+    dacapo: &Path,
+    spec: &str,
+    more: &[(&str, &Path)],
+) -> Result<()> {
+    run(node.npm(extension).args(["run", "--silent", "package"]), LIMIT)?;
     let chromium = system::program(&["chromium", "chromium-browser", "google-chrome"], "chromium")?;
-    let mut command = node.npm(&folder);
-    command.args(["run", "--silent", "e2e"]);
-    command.env("DACAPO", dacapo).env("CHROMIUM", chromium);
-    command.env("CODE_SERVER", node::code_server(&node)?);
-    command.env("VSIX", folder.join("dist/dacapo.vsix"));
+    let mut command = node.npm(extension);
+    command.args(["run", "--silent", "e2e", "--"]).arg(format!("dist/e2e/{spec}.mjs"));
+    command.env("DACAPO", dacapo).env("CHROMIUM", chromium).envs(more.iter().copied());
+    command.env("CODE_SERVER", node::code_server(node)?);
+    command.env("VSIX", extension.join("dist/dacapo.vsix"));
     run(&mut command, LIMIT)
 }
 

@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().verb {
         Verb::Test { list: true, .. } => {
             for step in steps::ALL {
-                println!("{:14} {}", step.name, step.about);
+                println!("{:15} {}", step.name, step.about);
             }
         }
         Verb::Test { only, list: false } => {

@@ -84,7 +84,7 @@ impl fmt::Display for Row {
             Outcome::Failed(reason) => ("FAILED", reason.as_str()),
             Outcome::Skipped(reason) => ("skipped", reason.as_str()),
         };
-        let row = format!("{word:8} {:9} {:6.1} s  {reason}", self.name, self.took.as_secs_f64());
+        let row = format!("{word:8} {:15} {:6.1} s  {reason}", self.name, self.took.as_secs_f64());
         formatter.write_str(row.trim_end())
     }
 }

@@ -79,6 +79,11 @@ pub(crate) const ALL: &[Step] = &[
         about: "the extension is packed, and a real VS Code edits with it",
         run: || editors::vscode(&dacapo()?),
     },
+    Step {
+        name: "vscode-instruct",
+        about: "a real VS Code edits by instruction with a small public model",
+        run: || editors::vscode_instruct(&dacapo()?),
+    },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
 ];
 

@@ -1,7 +1,7 @@
 // The workbench in a headless Chromium: keys go in, what a person would see comes out.
 import { mkdir } from 'node:fs/promises';
 import * as path from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 
 /** Limits are generous, for machines with much else to do; nothing waits longer than it must. */
 const LIMIT_MS = 120_000;
@@ -88,6 +88,39 @@ export class Workbench {
     }, (isThere) => isThere);
     await this.picture(picture);
     await row.click();
+  }
+
+  /** Answers the box that asks for a line of text. */
+  async answer(text: string, picture?: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input.input');
+    await input.waitFor();
+    await input.pressSequentially(text, { delay: 40 });
+    if (picture !== undefined) {
+      await this.picture(picture);
+    }
+    await input.press('Enter');
+  }
+
+  /** The notification with that text. */
+  toast(text: string): Locator {
+    return this.page.locator('.notification-toast', { hasText: text });
+  }
+
+  async clearToasts(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+  }
+
+  /** The first lines of a page that the extension shows, once it is there. */
+  async readPage(name: string): Promise<string> {
+    await this.page.locator(`.tab[data-resource-name="${name}"]`).waitFor();
+    const lines = this.page.locator('.editor-instance', { hasNot: this.page.locator('.cursor-primary') }).last();
+    const text = async () => plain(await lines.locator('.view-lines').innerText());
+    return this.until(name, text, (it) => it.trim() !== '');
+  }
+
+  /** What the first editor shows, to be compared with what it shows later. */
+  async textOfEditor(): Promise<string> {
+    return plain((await this.page.locator('.editor-instance .view-lines').first().innerText()));
   }
 
   /** Number of the last line that the editor shows. */

@@ -1,6 +1,13 @@
 // Commands that the server runs: what they are told, and how a person sees them work.
+import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import { ResponseError, type Code2ProtocolConverter } from 'vscode-languageclient/node';
+import {
+  ExecuteCommandRequest,
+  ResponseError,
+  WorkDoneProgress,
+  type Code2ProtocolConverter,
+  type LanguageClient,
+} from 'vscode-languageclient/node';
 
 const TITLES: Record<string, string> = {
   'dacapo.complete': 'completing',
@@ -21,12 +28,54 @@ interface ActionArgument {
   diagnostic?: unknown;
 }
 
+/** Answer to a command (docs/lsp-extensions.md). */
+interface ActionResult {
+  applied: boolean;
+}
+
+/** How long the word about a cancelled action stands in the status bar. */
+const SAID_MS = 8_000;
+
+/** Runs a command with a notification that has a cancel button; failures are shown, and that it was cancelled. */
+export async function runAction(client: LanguageClient, command: string, given: unknown[]): Promise<unknown> {
+  const words = await argumentsOf(command, given, client.code2ProtocolConverter);
+  if (words === undefined) {
+    return undefined;
+  }
+  const title = `Dacapo: ${TITLES[command] ?? command}`;
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return vscode.window.withProgress(options, async (progress, token) => {
+    const workDoneToken = randomUUID();
+    const watch = client.onProgress(WorkDoneProgress.type, workDoneToken, (work) => {
+      if (work.kind === 'report' && work.message !== undefined) {
+        progress.report({ message: work.message });
+      }
+    });
+    const params = { command, arguments: words, workDoneToken };
+    let result: ActionResult | undefined;
+    try {
+      result = (await client.sendRequest(ExecuteCommandRequest.type, params, token)) as ActionResult;
+    } catch (error) {
+      if (!token.isCancellationRequested) {
+        const message = error instanceof ResponseError || error instanceof Error ? error.message : String(error);
+        void vscode.window.showErrorMessage(`Dacapo: ${message}`);
+      }
+    } finally {
+      watch.dispose();
+    }
+    if (token.isCancellationRequested && result?.applied !== true) {
+      vscode.window.setStatusBarMessage(`$(circle-slash) ${title} was cancelled, nothing is changed`, SAID_MS);
+    }
+    return result;
+  });
+}
+
 /**
  * The arguments of a command: those of a code action as they are, otherwise made from the active editor.
  *
  * `undefined` where there is no editor, or the person has thought better of it.
  */
-export async function argumentsOf(
+async function argumentsOf(
   command: string,
   given: unknown[],
   convert: Code2ProtocolConverter,
@@ -42,7 +91,11 @@ export async function argumentsOf(
   const { document, selection } = editor;
   const argument: ActionArgument = { uri: convert.asUri(document.uri), range: convert.asRange(selection) };
   if (command === 'dacapo.edit') {
-    const instruction = await vscode.window.showInputBox({ title: 'Dacapo', prompt: 'What shall be changed?' });
+    const instruction = await vscode.window.showInputBox({
+      title: 'Dacapo: Edit by Instruction',
+      prompt: selection.isEmpty ? 'What shall be changed here?' : 'What shall be changed in the selection?',
+      placeHolder: 'return early where the list is empty',
+    });
     if (instruction === undefined || instruction.trim() === '') {
       return undefined;
     }
@@ -59,26 +112,6 @@ export async function argumentsOf(
     argument.range = convert.asRange(diagnostic.range);
   }
   return [argument];
-}
-
-/** Runs a command with a notification that has a cancel button; failures are shown, a cancelled command is silent. */
-export async function withProgress(
-  command: string,
-  run: (token: vscode.CancellationToken) => Promise<unknown>,
-): Promise<unknown> {
-  const title = `Dacapo: ${TITLES[command] ?? command}`;
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  return vscode.window.withProgress(options, async (_, token) => {
-    try {
-      return await run(token);
-    } catch (error) {
-      if (!token.isCancellationRequested) {
-        const message = error instanceof ResponseError || error instanceof Error ? error.message : String(error);
-        void vscode.window.showErrorMessage(`Dacapo: ${message}`);
-      }
-      return undefined;
-    }
-  });
 }
 
 function isArgument(value: unknown): boolean {

@@ -2,18 +2,22 @@
 import * as vscode from 'vscode';
 
 import { asMarkdown, type Explanation } from './explanation.js';
+import type { Pages } from './pages.js';
 import type { Pause } from './pause.js';
 import type { Server } from './server.js';
 
 const INVOKED = 1;
-const SCHEME = 'dacapo-explanation';
 
-export function registerCommands(server: Server, pause: Pause, output: vscode.LogOutputChannel): { dispose(): unknown }[] {
-  const pages = new Pages();
+interface Parts {
+  server: Server;
+  pause: Pause;
+  pages: Pages;
+  output: vscode.LogOutputChannel;
+}
+
+export function registerCommands({ server, pause, pages, output }: Parts): { dispose(): unknown }[] {
   const command = (name: string, run: () => unknown) => vscode.commands.registerCommand(`dacapo.${name}`, run);
   return [
-    pages,
-    vscode.workspace.registerTextDocumentContentProvider(SCHEME, pages),
     command('restart', () => server.restart()),
     command('showOutput', () => { output.show(); }),
     command('pause', () => pause.set(true)),
@@ -21,26 +25,6 @@ export function registerCommands(server: Server, pause: Pause, output: vscode.Lo
     command('explainSuggestion', () => explainSuggestion(server, pages)),
     command('menu', () => showMenu(server, pause)),
   ];
-}
-
-/** Pages that were made, by their address. */
-class Pages implements vscode.TextDocumentContentProvider, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
-  readonly onDidChange = this.changed.event;
-  private readonly texts = new Map<string, string>();
-
-  set(uri: vscode.Uri, text: string): void {
-    this.texts.set(uri.toString(), text);
-    this.changed.fire(uri);
-  }
-
-  provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.texts.get(uri.toString()) ?? '';
-  }
-
-  dispose(): void {
-    this.changed.dispose();
-  }
 }
 
 async function explainSuggestion(server: Server, pages: Pages): Promise<void> {
@@ -57,9 +41,7 @@ async function explainSuggestion(server: Server, pages: Pages): Promise<void> {
   };
   const explanation = await server.request<Explanation>('dacapo/explain', params);
   const place = `${vscode.workspace.asRelativePath(editor.document.uri)}:${line + 1}:${character + 1}`;
-  const uri = vscode.Uri.from({ scheme: SCHEME, path: 'suggestion.md' });
-  pages.set(uri, asMarkdown(place, explanation));
-  await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  await pages.show('suggestion', asMarkdown(place, explanation));
 }
 
 interface Choice extends vscode.QuickPickItem {

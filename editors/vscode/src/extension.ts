@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 
 import { registerCommands } from './commands.js';
 import { LoadingWatch } from './loading.js';
+import { Pages } from './pages.js';
 import { Pause } from './pause.js';
 import { affectsServerStart } from './settings.js';
 import { Server } from './server.js';
@@ -13,11 +14,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const status = new StatusItem();
   const pause = new Pause(context.workspaceState);
   const loading = new LoadingWatch();
-  const server = new Server(context, output, pause);
+  const pages = new Pages();
+  const server = new Server({ context, output, pause, pages, loading });
   context.subscriptions.push(
     output,
     status,
     pause,
+    pages,
     server,
     server.onState((state) => {
       status.show(state, pause.isOn);
@@ -29,7 +32,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         await server.restart();
       }
     }),
-    ...registerCommands(server, pause, output),
+    ...registerCommands({ server, pause, pages, output }),
   );
   await server.start();
 }

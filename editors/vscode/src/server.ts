@@ -1,15 +1,12 @@
 // The server's life: found, started, watched, started again.
 import * as vscode from 'vscode';
-import {
-  ExecuteCommandRequest,
-  LanguageClient,
-  State,
-  type ExecuteCommandParams,
-  type LanguageClientOptions,
-} from 'vscode-languageclient/node';
+import { LanguageClient, ShowMessageNotification, State, type LanguageClientOptions } from 'vscode-languageclient/node';
 
-import { argumentsOf, withProgress } from './actions.js';
+import { runAction } from './actions.js';
 import { findBinary, versionProblem, type Binary } from './binary.js';
+import type { LoadingWatch } from './loading.js';
+import { showMessage } from './messages.js';
+import type { Pages } from './pages.js';
 import type { Pause } from './pause.js';
 import { affectsServerSettings, declaredSettings, serverArguments, serverPath, serverSettings } from './settings.js';
 import type { ServerState, StatusParams } from './state.js';
@@ -17,6 +14,14 @@ import type { ServerState, StatusParams } from './state.js';
 const OPEN_SETTINGS = 'Open Settings';
 const SHOW_OUTPUT = 'Show Output';
 const RETRY = 'Retry';
+
+interface Parts {
+  context: vscode.ExtensionContext;
+  output: vscode.LogOutputChannel;
+  pause: Pause;
+  pages: Pages;
+  loading: LoadingWatch;
+}
 
 export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<ServerState>();
@@ -28,12 +33,8 @@ export class Server implements vscode.Disposable {
   /** Starts and stops one after the other, however fast they are asked for. */
   private queue: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly context: vscode.ExtensionContext,
-    private readonly output: vscode.LogOutputChannel,
-    private readonly pause: Pause,
-  ) {
-    this.declared = declaredSettings(context.extension.packageJSON);
+  constructor(private readonly parts: Parts) {
+    this.declared = declaredSettings(parts.context.extension.packageJSON);
     this.watches = [
       vscode.workspace.onDidChangeConfiguration(async (event) => {
         if (affectsServerSettings(event, this.declared)) {
@@ -89,22 +90,22 @@ export class Server implements vscode.Disposable {
     this.become({ kind: 'starting' });
     let binary: Binary;
     try {
-      binary = await findBinary(serverPath(), this.context.extensionPath);
+      binary = await findBinary(serverPath(), this.parts.context.extensionPath);
       await this.connect(binary);
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
       return;
     }
-    const problem = versionProblem(binary.version, (this.context.extension.packageJSON as { version: string }).version);
+    const problem = versionProblem(binary.version, (this.parts.context.extension.packageJSON as { version: string }).version);
     if (problem !== undefined) {
-      this.output.warn(problem);
+      this.parts.output.warn(problem);
       void this.offer(vscode.window.showWarningMessage(`Dacapo: ${problem}`, OPEN_SETTINGS));
     }
   }
 
   private async connect(binary: Binary): Promise<void> {
     const words = ['lsp', ...serverArguments()];
-    this.output.info(`starting ${binary.path} ${words.join(' ')} (version ${binary.version})`);
+    this.parts.output.info(`starting ${binary.path} ${words.join(' ')} (version ${binary.version})`);
     const client: LanguageClient = new LanguageClient(
       'dacapo',
       'Dacapo',
@@ -124,6 +125,7 @@ export class Server implements vscode.Disposable {
         this.become({ ...this.current, status });
       }
     });
+    client.onNotification(ShowMessageNotification.type, (message) => { showMessage(message, this.parts.pages); });
     await client.start();
   }
 
@@ -139,22 +141,23 @@ export class Server implements vscode.Disposable {
   private clientOptions(client: () => LanguageClient): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
-      outputChannel: this.output,
-      traceOutputChannel: this.output,
+      outputChannel: this.parts.output,
+      traceOutputChannel: this.parts.output,
       initializationOptions: () => ({ ...serverSettings(this.declared), status: true }),
       middleware: {
         // VS Code shows ghost text; the same suggestion in the menu would hide it.
         provideCompletionItem: () => null,
-        provideInlineCompletionItems: (document, position, context, token, next) =>
-          this.pause.isOn ? null : next(document, position, context, token),
-        executeCommand: async (command, given: unknown[]) => {
-          const words = await argumentsOf(command, given, client().code2ProtocolConverter);
-          if (words === undefined) {
-            return undefined;
+        provideInlineCompletionItems: async (document, position, context, token, next) => {
+          if (this.parts.pause.isOn) {
+            return null;
           }
-          const params: ExecuteCommandParams = { command, arguments: words };
-          return withProgress(command, (token) => client().sendRequest(ExecuteCommandRequest.type, params, token));
+          const items = await next(document, position, context, token);
+          const nItems = (Array.isArray(items) ? items : (items?.items ?? [])).length;
+          const isExplicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+          this.parts.loading.answered(document, isExplicit, nItems === 0);
+          return items;
         },
+        executeCommand: (command, given: unknown[]) => runAction(client(), command, given),
         workspace: {
           configuration: ({ items }) =>
             items.map(({ section, scopeUri }) =>
@@ -169,7 +172,7 @@ export class Server implements vscode.Disposable {
 
   private fail(message: string): void {
     this.become({ kind: 'failed', message });
-    this.output.error(message);
+    this.parts.output.error(message);
     void this.offer(vscode.window.showErrorMessage(`Dacapo: ${message}`, OPEN_SETTINGS, SHOW_OUTPUT, RETRY));
   }
 
@@ -179,7 +182,7 @@ export class Server implements vscode.Disposable {
         await vscode.commands.executeCommand('workbench.action.openSettings', 'dacapo.server.path');
         break;
       case SHOW_OUTPUT:
-        this.output.show();
+        this.parts.output.show();
         break;
       case RETRY:
         await this.restart();
