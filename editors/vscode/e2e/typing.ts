@@ -10,6 +10,8 @@ const TEXT = `class Rectangle:
     def __init__(self, width, height):
         self.width = width`;
 
+const LINES = TEXT.split('\n').length;
+
 const ACTION_NAME = 'getters.py';
 const ACTION_TEXT = `class Rectangle:
     def __init__(self, width, height):
@@ -44,7 +46,11 @@ async function checkAll(session: Session): Promise<void> {
   });
 
   await session.check('a word is taken alone, and Escape leaves the rest', async () => {
-    await workbench.press('Control+Z', 'Control+Z', 'Control+End', 'Enter');
+    await workbench.until('the text that was there', async () => {
+      await workbench.press('Control+Z');
+      return workbench.lineCount();
+    }, (count) => count === LINES);
+    await workbench.press('Control+End', 'Enter');
     const ghost = await workbench.ghostText();
     await workbench.press('Control+ArrowRight');
     const rest = await workbench.until('the rest', () => workbench.ghostText(), (text) => text.length < ghost.length);
