@@ -108,13 +108,37 @@ fn vscode_spec(
     more: &[(&str, &Path)],
 ) -> Result<()> {
     run(node.npm(extension).args(["run", "--silent", "package"]), LIMIT)?;
-    let chromium = system::program(&["chromium", "chromium-browser", "google-chrome"], "chromium")?;
     let mut command = node.npm(extension);
     command.args(["run", "--silent", "e2e", "--"]).arg(format!("dist/e2e/{spec}.mjs"));
-    command.env("DACAPO", dacapo).env("CHROMIUM", chromium).envs(more.iter().copied());
+    command.env("DACAPO", dacapo).env("CHROMIUM", chromium()?).envs(more.iter().copied());
     command.env("CODE_SERVER", node::code_server(node)?);
     command.env("VSIX", extension.join("dist/dacapo.vsix"));
     run(&mut command, LIMIT)
+}
+
+/// Somebody who types what the pages for newcomers say.
+pub(crate) fn newcomer(dacapo: &Path, editor: &str) -> Result<()> {
+    system::program(&["tmux"], "tmux")?;
+    let mut command = shell::program("python3");
+    let program = match editor {
+        "nvim" => python::neovim()?,
+        "helix" => debian::helix()?,
+        "emacs" => debian::emacs()?,
+        _ => {
+            let node = node::Node::get()?;
+            let folder = extension(&node)?;
+            run(node.npm(&folder).args(["run", "--silent", "e2e", "--", "--version"]), LIMIT)?;
+            command = node.program("python3");
+            command.env("CHROMIUM", chromium()?).env("CODE_SERVER", node::code_server(&node)?);
+            folder.join("dist/e2e/newcomer.mjs")
+        }
+    };
+    command.args(["-B", "tests/newcomer/newcomer.py", editor]);
+    run(command.env("DACAPO", dacapo).env("PROGRAM", program), LIMIT)
+}
+
+fn chromium() -> Result<PathBuf> {
+    system::program(&["chromium", "chromium-browser", "google-chrome"], "chromium")
 }
 
 /// Folders for settings, state and logs below the build folder.

@@ -84,6 +84,26 @@ pub(crate) const ALL: &[Step] = &[
         about: "a real VS Code edits by instruction with a small public model",
         run: || editors::vscode_instruct(&dacapo()?),
     },
+    Step {
+        name: "newcomer-nvim",
+        about: "what docs/getting-started says of Neovim leads to a suggestion that is taken",
+        run: || editors::newcomer(&dacapo()?, "nvim"),
+    },
+    Step {
+        name: "newcomer-helix",
+        about: "what docs/getting-started says of Helix leads to a suggestion that is taken",
+        run: || editors::newcomer(&dacapo()?, "helix"),
+    },
+    Step {
+        name: "newcomer-emacs",
+        about: "what docs/getting-started says of Emacs leads to a suggestion that is taken",
+        run: || editors::newcomer(&dacapo()?, "emacs"),
+    },
+    Step {
+        name: "newcomer-vscode",
+        about: "what docs/getting-started says of VS Code leads to a suggestion that is taken",
+        run: || editors::newcomer(&dacapo()?, "vscode"),
+    },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
 ];
 

@@ -29,18 +29,24 @@ export class CodeServer {
   ) {}
 
   /**
+   * Installs the extension in folders of its own, and starts.
+   *
    * @param entry code-server's `entry.js`; it runs in the Node that runs this.
    * @param home an empty folder.
    * @param settings those of the machine: a workbench in a browser takes paths of programs from nowhere else.
    */
-  static async start(entry: string, vsix: string, home: string, settings: object): Promise<CodeServer> {
-    const folders = ['--user-data-dir', path.join(home, 'data'), '--extensions-dir', path.join(home, 'extensions')];
-    const userFile = path.join(home, 'data', 'User', 'settings.json');
-    const machineFile = path.join(home, 'data', 'Machine', 'settings.json');
-    await write(userFile, SETTINGS);
+  static async startIn(home: string, entry: string, vsix: string, settings: object): Promise<CodeServer> {
+    const data = path.join(home, 'data');
+    const folders = ['--user-data-dir', data, '--extensions-dir', path.join(home, 'extensions')];
+    const machineFile = path.join(data, 'Machine', 'settings.json');
+    await write(path.join(data, 'User', 'settings.json'), SETTINGS);
     await write(machineFile, settings);
     await promisify(execFile)(process.execPath, [entry, ...folders, '--install-extension', vsix]);
+    return CodeServer.start(entry, folders, machineFile);
+  }
 
+  /** @param folders words that say where settings and extensions are. */
+  static async start(entry: string, folders: string[], machineFile: string): Promise<CodeServer> {
     const words = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry', '--disable-update-check'];
     const more = ['--disable-workspace-trust', '--disable-getting-started-override'];
     // A group of its own, so that the end takes the extension host and the language server along.

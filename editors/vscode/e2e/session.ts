@@ -43,7 +43,7 @@ export class Session {
     let codeServer: CodeServer | undefined;
     try {
       const all = { 'dacapo.server.path': named('DACAPO'), ...settings };
-      codeServer = await CodeServer.start(named('CODE_SERVER'), named('VSIX'), home, all);
+      codeServer = await CodeServer.startIn(home, named('CODE_SERVER'), named('VSIX'), all);
       const session = new Session(workbench, codeServer, folder);
       await checks(session);
       console.log(`${session.nPassed} passed`);

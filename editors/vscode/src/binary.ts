@@ -1,6 +1,7 @@
 // Which `dacapo` is started: found, asked for its version, and explained where it is missing.
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
+import * as os from 'node:os';
 import * as path from 'node:path';
 
 const NAME = process.platform === 'win32' ? 'dacapo.exe' : 'dacapo';
@@ -14,8 +15,11 @@ export interface Binary {
 /** No server can be started; the message says the way out. */
 export class MissingBinary extends Error {}
 
+/** Where `cargo install` puts it; an editor that was not started from a shell often has it not on its `PATH`. */
+const CARGO_FOLDER = path.join(process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo'), 'bin');
+
 /**
- * The first that is there of: the setting, the one inside the extension, the one on the `PATH`.
+ * The first that is there of: the setting, the one inside the extension, the one on the `PATH`, the one that Cargo installed.
  *
  * @throws {MissingBinary} where there is none, or what is there does not answer as dacapo would.
  */
@@ -29,14 +33,14 @@ export async function findBinary(fromSetting: string | undefined, extensionFolde
     }
     return { path: fromSetting, version: await versionOf(fromSetting) };
   }
-  const places = [path.join(extensionFolder, 'server', NAME), ...searchPath().map((folder) => path.join(folder, NAME))];
-  for (const place of places) {
+  for (const folder of [path.join(extensionFolder, 'server'), ...searchPath(), CARGO_FOLDER]) {
+    const place = path.join(folder, NAME);
     if (await isExecutable(place)) {
       return { path: place, version: await versionOf(place) };
     }
   }
   throw new MissingBinary(
-    'The program dacapo was not found on the PATH. Install it, or name it in the setting dacapo.server.path.',
+    `The program dacapo is neither on the PATH nor in ${CARGO_FOLDER}. Install it, or name it in the setting dacapo.server.path.`,
   );
 }
 

@@ -36,12 +36,19 @@ impl Node {
 
     /// npm in `folder`, with this Node.
     pub(crate) fn npm(&self, folder: &Path) -> Command {
-        let mut npm = shell::program("npm");
+        let mut npm = self.program("npm");
+        npm.current_dir(folder);
+        npm
+    }
+
+    /// A program that finds this Node on its `PATH`.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut program = shell::program(name);
         let mut path = OsString::from(self.folder.join("bin"));
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
-        npm.env("PATH", path).env("npm_config_nodedir", &self.folder).current_dir(folder);
-        npm
+        program.env("PATH", path).env("npm_config_nodedir", &self.folder);
+        program
     }
 }
 
