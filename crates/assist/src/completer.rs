@@ -26,6 +26,7 @@ pub(crate) struct Completer {
     layout: Layout,
     memo: Memo,
     previous: Previous,
+    found: context::Memo,
 }
 
 /// What the model wrote at a caret, and the rule that ended it.
@@ -42,6 +43,7 @@ impl Completer {
             config,
             memo: Memo::default(),
             previous: Previous::default(),
+            found: context::Memo::default(),
         }
     }
 
@@ -241,6 +243,7 @@ impl Completer {
             layout: self.layout,
             sources: self.config.sources,
             previous: &self.previous.of(&document.id),
+            memo: Some(&self.found),
         };
         prompt(snapshot, document, offset, &self.writer.tokenizer, &settings).map_err(reason_of)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use context::{Piece, Settings, Sources, prompt};
+use context::{Memo, Piece, Settings, Sources, prompt};
 use text::Encoding;
 use tokenizer::Tokenizer;
 use workspace::{Change, DocumentId, Index, Language, OsSystem, Scan, Snapshot, Workspace};
@@ -55,6 +55,7 @@ fn main() {
         ids.len(),
         started.elapsed().as_secs_f64() * 1e3
     );
+    let memo = Memo::default();
     let mut times = Times::new();
     let mut random = Random(1);
     let (mut n_prompts, mut n_used, mut n_snippets) = (0, 0, 0);
@@ -69,7 +70,11 @@ fn main() {
             workspace.visit(id, offset);
             let snapshot = workspace.snapshot();
             times.entry("snapshot").or_default().push(started.elapsed());
-            let settings = Settings { previous: &previous, ..Settings::new(&tokenizer, n_tokens) };
+            let settings = Settings {
+                previous: &previous,
+                memo: Some(&memo),
+                ..Settings::new(&tokenizer, n_tokens)
+            };
             let whole = if version == 1 { "prompt at a new place" } else { "prompt while typing" };
             let pieces = build(&snapshot, id, offset, &tokenizer, &settings, (whole, &mut times));
             n_prompts += 1;
@@ -83,7 +88,7 @@ fn main() {
                 drop(repository);
                 for (part, names) in PARTS {
                     let Ok(sources) = Sources::from_names(names) else { continue };
-                    let settings = Settings { sources, ..settings };
+                    let settings = Settings { sources, memo: None, ..settings };
                     build(&snapshot, id, offset, &tokenizer, &settings, (part, &mut times));
                 }
             }

@@ -9,7 +9,7 @@ use workspace::{Document, Snapshot, mask};
 
 use crate::choose::choose;
 use crate::encoder::Encoder;
-use crate::gather::{Caret, Focus, gather};
+use crate::gather::{Caret, Focus, Wanted, gather};
 use crate::header::path;
 use crate::piece::{Piece, PieceKind};
 use crate::sources::Sources;
@@ -55,8 +55,8 @@ pub fn background(
     let caret = Caret { document, path: &path, offset: *at, window: window.clone(), max_bytes };
     // The rest of the subject's own file is elsewhere, too.
     let snapshot = snapshot.with_document((*document).clone());
-    let repository = snapshot.repository(None);
-    let mut found = gather(&snapshot, &repository, &caret, &focus, related, sources);
+    let wanted = Wanted { sources, related, own: true, memo: None };
+    let mut found = gather(&snapshot, &caret, &focus, wanted);
     found.retain(|snippet| {
         let is_own = snippet.path == path && snippet.kind != PieceKind::Enclosing;
         !(is_own && snippet.lines.start < window.end && window.start < snippet.lines.end)

@@ -6,7 +6,9 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use syntax::Import;
 use workspace::{Document, Repository, Snapshot};
 
 use crate::piece::PieceKind;
@@ -35,14 +37,23 @@ mod edited;
 
 mod places;
 
+mod far;
+
 mod fuse;
 
+mod memo;
+
+use far::FAR;
 use fuse::{Ranked, fuse};
+use memo::Asked;
 use places::Places;
-use rank::FileRank;
 use texts::Texts;
 
 pub(crate) use focus::Focus;
+pub use memo::Memo;
+
+/// Imports stand at the top.
+const MAX_IMPORT_BYTES: usize = 8 * 1024;
 
 /// Where the user is.
 #[derive(Debug, Clone)]
@@ -70,49 +81,67 @@ fn weight(kind: PieceKind) -> f64 {
     }
 }
 
-/// Candidates for a place in the prompt, best first: from `sources`, and what lies at the `related` places, each a file and a zero-based line.
+/// Where candidates come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) sources: Sources,
+    /// Places of which the text is wanted in any case, each a file and a zero-based line.
+    pub(crate) related: &'a [(PathBuf, usize)],
+    /// The caret's own document is looked through like any other.
+    pub(crate) own: bool,
+    pub(crate) memo: Option<&'a Memo>,
+}
+
+/// Candidates for a place in the prompt, best first.
 pub(crate) fn gather(
     snapshot: &Snapshot,
-    repository: &Repository<'_>,
     caret: &Caret<'_>,
     focus: &Focus,
-    related: &[(PathBuf, usize)],
-    sources: Sources,
+    wanted: Wanted<'_>,
 ) -> Vec<Snippet> {
-    let rank = FileRank::new(repository, caret, focus);
+    let Wanted { sources, related, own, memo } = wanted;
+    let repository = OnceCell::new();
+    let repository = || -> &Repository<'_> {
+        repository.get_or_init(|| snapshot.repository((!own).then_some(&caret.document.id)))
+    };
     let mut texts = Texts::new(snapshot);
-    let scores = OnceCell::new();
-    let scores = || scores.get_or_init(|| repository.scores(&focus.query));
     let mut ranked = Vec::new();
     let mut add = |kind, found: Vec<Snippet>| {
         ranked.push(Ranked { weight: weight(kind), found });
     };
-    let mut places = Places { snapshot, repository, caret, texts: &mut texts };
+    let mut places = Places { snapshot, repository: &repository, caret, texts: &mut texts };
     add(PieceKind::Related, places.find(related.iter().map(place), PieceKind::Related));
-    if sources.contain(PieceKind::Definition) {
-        let found = definitions::find(repository, caret, focus, &rank, &mut texts);
-        add(PieceKind::Definition, found);
-    }
+    let sought = sources.common(FAR);
+    let far = if sought == Sources::NONE {
+        Arc::default()
+    } else {
+        let imports = imports(caret);
+        let mut seek = || far::find(repository(), caret, focus, &imports, sought, &mut texts);
+        match memo {
+            Some(memo) => memo.far(Asked::new(snapshot, caret, focus, &imports, sought), seek),
+            None => Arc::new(seek()),
+        }
+    };
+    add(PieceKind::Definition, far.definitions.clone());
     if sources.contain(PieceKind::Enclosing) {
         add(PieceKind::Enclosing, enclosing::find(caret));
     }
-    if sources.contain(PieceKind::Test) {
-        let found = counterpart::find(repository, caret, focus, &scores, &mut texts);
-        add(PieceKind::Test, found);
-    }
-    if sources.contain(PieceKind::Similar) {
-        let found = similar::find(repository, caret, focus, (scores(), &rank), &mut texts);
-        add(PieceKind::Similar, found);
-    }
+    add(PieceKind::Test, far.tests.clone());
+    add(PieceKind::Similar, far.similar.clone());
     if sources.contain(PieceKind::Edited) {
         add(PieceKind::Edited, edited::find(snapshot, caret));
     }
     if sources.contain(PieceKind::Viewed) {
-        let mut places = Places { snapshot, repository, caret, texts: &mut texts };
+        let mut places = Places { snapshot, repository: &repository, caret, texts: &mut texts };
         let visits = snapshot.visits().iter().map(|visit| (visit.path.as_path(), visit.line));
         add(PieceKind::Viewed, places.find(visits, PieceKind::Viewed));
     }
     fuse(ranked, caret)
+}
+
+fn imports(caret: &Caret<'_>) -> Vec<Import> {
+    let tree = caret.document.tree();
+    tree.map(|tree| tree.imports_within(0..MAX_IMPORT_BYTES)).unwrap_or_default()
 }
 
 fn place((path, line): &(PathBuf, usize)) -> (&Path, usize) {

@@ -27,6 +27,7 @@ mod tests;
 
 pub use background::{Subject, background, fenced};
 pub use budget::Budget;
+pub use gather::Memo;
 pub use layout::Layout;
 pub use next_edit::{NextEdit, Proposal, are_arguments, next_edit, next_edit_at, next_open_edit};
 pub use piece::{NoPrompt, Piece, PieceKind, Prompt};

@@ -5,7 +5,7 @@ use tokenizer::Tokenizer;
 use workspace::{Document, Snapshot, holds_secrets};
 
 use crate::assemble::{Near, assemble};
-use crate::gather::{Caret, Focus, gather};
+use crate::gather::{Caret, Focus, Wanted, gather};
 use crate::header::path;
 use crate::piece::{NoPrompt, Prompt};
 use crate::secret::masked;
@@ -45,8 +45,9 @@ pub fn prompt(
     assemble(near, tokenizer, settings, |window, n_tokens| {
         let max_bytes = n_tokens.saturating_mul(TYPICAL_BYTES_PER_TOKEN);
         let caret = Caret { document, path: &path, offset, window, max_bytes };
-        let repository = snapshot.repository(Some(&document.id));
-        gather(snapshot, &repository, &caret, &Focus::new(&caret), &[], settings.sources)
+        let (sources, memo) = (settings.sources, settings.memo);
+        let wanted = Wanted { sources, related: &[], own: false, memo };
+        gather(snapshot, &caret, &Focus::new(&caret), wanted)
     })
 }
 

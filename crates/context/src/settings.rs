@@ -3,12 +3,13 @@
 use tokenizer::Tokenizer;
 
 use crate::budget::Budget;
+use crate::gather::Memo;
 use crate::layout::Layout;
 use crate::piece::Piece;
 use crate::sources::Sources;
 
 /// What a prompt is to be like.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
     pub budget: Budget,
     pub layout: Layout,
@@ -16,6 +17,8 @@ pub struct Settings<'a> {
     /// Of the last prompt for this document: what it had is kept, in its order, while it is still worth its place. Then two
     /// prompts in a row share a long beginning, which the engine does not compute again.
     pub previous: &'a [Piece],
+    /// Of earlier prompts of this model's; makes the next ones faster and no other.
+    pub memo: Option<&'a Memo>,
 }
 
 impl Settings<'static> {
@@ -26,6 +29,7 @@ impl Settings<'static> {
             layout: Layout::of(tokenizer),
             sources: Sources::ALL,
             previous: &[],
+            memo: None,
         }
     }
 }

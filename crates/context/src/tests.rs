@@ -42,7 +42,7 @@ fn prompt_of(
     budget: Budget,
 ) -> Result<Prompt, NoPrompt> {
     let layout = Layout::SuffixFirst;
-    let settings = Settings { budget, layout, sources: Sources::NONE, previous: &[] };
+    let settings = Settings { budget, layout, sources: Sources::NONE, previous: &[], memo: None };
     let near = Near {
         path,
         repository: Some("shapes"),

@@ -16,6 +16,13 @@ impl Exclusion {
         Self(Some(Arc::new(excludes)))
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     pub(crate) fn covers(&self, path: &Path) -> bool {
         self.0.as_ref().is_some_and(|excludes| excludes(path))
     }

@@ -124,6 +124,22 @@ impl<'a> Repository<'a> {
 
     /// As [`Self::definitions`]; `None` when there are more than `most`, which takes no longer however many there are.
     pub fn few_definitions<'r>(&'r self, name: &str, most: usize) -> Option<Vec<Definition<'r>>> {
+        let mut found = self.unordered_definitions(name, most)?;
+        found.sort_by(|left, right| left.file.cmp(&right.file).then(left.idx.cmp(&right.idx)));
+        Some(found)
+    }
+
+    /// The file of each of [`Self::few_definitions`], in no order.
+    pub fn files_of_few_definitions<'r>(
+        &'r self,
+        name: &str,
+        most: usize,
+    ) -> Option<Vec<File<'r>>> {
+        let found = self.unordered_definitions(name, most)?;
+        Some(found.into_iter().map(|definition| definition.file).collect())
+    }
+
+    fn unordered_definitions<'r>(&'r self, name: &str, most: usize) -> Option<Vec<Definition<'r>>> {
         let mut found = Vec::new();
         for (part, view) in (0_u32..).zip(&self.parts) {
             for &idx in view.segment.symbols_named(name) {
@@ -136,7 +152,6 @@ impl<'a> Repository<'a> {
                 }
             }
         }
-        found.sort_by(|left, right| left.file.cmp(&right.file).then(left.idx.cmp(&right.idx)));
         Some(found)
     }
 

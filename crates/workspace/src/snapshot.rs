@@ -33,6 +33,29 @@ impl Snapshot {
         Self { documents, ..self.clone() }
     }
 
+    /// The same view, but without a document.
+    #[must_use]
+    pub fn without(&self, id: &DocumentId) -> Self {
+        let mut documents = self.documents.clone();
+        documents.remove(id);
+        Self { documents, ..self.clone() }
+    }
+
+    /// Whether both views have the same documents, indexes and exclusions: copies of the very same, not equal ones.
+    pub fn has_the_files_of(&self, other: &Self) -> bool {
+        let same_documents = || {
+            let pairs = self.documents.iter().zip(&other.documents);
+            self.documents.len() == other.documents.len()
+                && pairs
+                    .into_iter()
+                    .all(|((id, one), (other_id, other))| id == other_id && Arc::ptr_eq(one, other))
+        };
+        Arc::ptr_eq(&self.roots, &other.roots)
+            && Arc::ptr_eq(&self.indexes, &other.indexes)
+            && self.excluded.is_same(&other.excluded)
+            && same_documents()
+    }
+
     /// Every open document, in the order of their ids.
     pub fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
         self.documents.values()

@@ -179,6 +179,7 @@ impl Infill<'_> {
                 layout: self.layout,
                 sources: self.config.sources,
                 previous: &[],
+                memo: None,
             };
             let tokenizer = &self.writer.tokenizer;
             let prompt = prompt(&opened.snapshot, &opened.document, offset, tokenizer, &settings);

@@ -17,7 +17,7 @@ const MAX_FOUND: usize = 4;
 
 pub(crate) struct Places<'a, 'r> {
     pub(crate) snapshot: &'a Snapshot,
-    pub(crate) repository: &'r Repository<'r>,
+    pub(crate) repository: &'a dyn Fn() -> &'r Repository<'r>,
     pub(crate) caret: &'a Caret<'a>,
     pub(crate) texts: &'a mut Texts<'r>,
 }
@@ -60,7 +60,7 @@ impl Places<'_, '_> {
             Some(document) if document.is_large() => None,
             Some(document) => around(document, line),
             None => {
-                let file = self.repository.file(path)?;
+                let file = (self.repository)().file(path)?;
                 around_in(file, self.texts.of(file)?, line)
             }
         }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use syntax::Import;
 use workspace::{File, NameUse, Repository};
 
 use crate::gather::Caret;
@@ -16,9 +17,6 @@ pub(crate) const MAX_DEFINITIONS: usize = 24;
 
 /// What an imported file gets, where a used name would give 1 at most.
 const IMPORT: f64 = 1.0;
-
-/// Imports stand at the top.
-const MAX_IMPORT_BYTES: usize = 8 * 1024;
 
 /// Share of a file's rank that flows on.
 const FLOW: f64 = 0.5;
@@ -36,9 +34,14 @@ pub(crate) struct FileRank<'r> {
 }
 
 impl<'r> FileRank<'r> {
-    pub(crate) fn new(repository: &'r Repository<'r>, caret: &Caret<'_>, focus: &Focus) -> Self {
+    pub(crate) fn new(
+        repository: &'r Repository<'r>,
+        caret: &Caret<'_>,
+        focus: &Focus,
+        imports: &[Import],
+    ) -> Self {
         let mut ranks: HashMap<File<'r>, f64> = HashMap::new();
-        let imported = imported(repository, caret);
+        let imported = imported(repository, caret, imports);
         for file in &imported {
             *ranks.entry(*file).or_default() += IMPORT;
         }
@@ -81,20 +84,23 @@ fn push<'r>(
     weight: f64,
     ranks: &mut HashMap<File<'r>, f64>,
 ) {
-    let Some(definitions) = repository.few_definitions(name, MAX_DEFINITIONS) else { return };
-    let share = weight / definitions.len().max(1) as f64;
-    for definition in definitions {
-        *ranks.entry(definition.file()).or_default() += share;
+    let Some(files) = repository.files_of_few_definitions(name, MAX_DEFINITIONS) else { return };
+    let share = weight / files.len().max(1) as f64;
+    for file in files {
+        *ranks.entry(file).or_default() += share;
     }
 }
 
-fn imported<'r>(repository: &'r Repository<'r>, caret: &Caret<'_>) -> Vec<File<'r>> {
-    let Some(tree) = caret.document.tree() else { return Vec::new() };
+fn imported<'r>(
+    repository: &'r Repository<'r>,
+    caret: &Caret<'_>,
+    imports: &[Import],
+) -> Vec<File<'r>> {
+    let Some(language) = caret.document.language else { return Vec::new() };
     let mut files = Vec::new();
-    for import in tree.imports_within(0..MAX_IMPORT_BYTES) {
+    for import in imports {
         let names: Vec<&str> = import.names.iter().map(|name| name.name.as_str()).collect();
-        let found = repository.resolve_from(caret.path, tree.language(), &import.path, &names);
-        for file in found {
+        for file in repository.resolve_from(caret.path, language, &import.path, &names) {
             if !files.contains(&file) {
                 files.push(file);
             }

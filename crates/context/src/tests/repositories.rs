@@ -324,6 +324,41 @@ fn the_choice_is_the_same_for_every_word_that_is_typed() {
 }
 
 #[test]
+fn a_memo_makes_no_other_prompt() {
+    let memo = crate::Memo::default();
+    let check = |repository: &Repository| {
+        let fresh = Settings::new(&TOKENIZER, 4000);
+        let prompt = repository.prompt(&Settings { memo: Some(&memo), ..fresh });
+        assert_eq!(prompt, repository.prompt(&fresh));
+        prompt
+    };
+    let mut repository = Repository::new(RUST);
+    let first = check(&repository);
+    let main = DocumentId("/repo/src/main.rs".into());
+    for typed in ["w", "i", "d", ".", "x", "\n"] {
+        let at = repository.offset;
+        repository.replace(&main, &(at..at), typed);
+        repository.offset += typed.len();
+        check(&repository);
+    }
+    // What it goes by changes: another document, an exclusion, an import, the index.
+    let store = Fixture::parse(RUST).files.into_iter().next().unwrap();
+    repository.open("/repo/src/store.rs", &store.text);
+    check(&repository);
+    repository.edit("/repo/src/store.rs", "Adds a value", "Adds the value");
+    let edited = check(&repository);
+    assert!(edited.pieces.iter().any(|piece| piece.text.contains("Adds the value")));
+    repository.edit("/repo/src/main.rs", "use crate::store::Store;", "");
+    check(&repository);
+    repository.workspace.set_excluded(Exclusion::new(|path| path.ends_with("store.rs")));
+    let without = check(&repository);
+    assert!(first.pieces.iter().any(|piece| piece.source == "src/store.rs"));
+    assert!(!without.pieces.iter().any(|piece| piece.source == "src/store.rs"));
+    repository.workspace.remove_index("/repo".as_ref());
+    check(&repository);
+}
+
+#[test]
 fn an_excluded_file_is_in_no_prompt_of_others() {
     let mut repository = Repository::new(RUST);
     let shows = |repository: &Repository| {

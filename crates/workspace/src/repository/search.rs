@@ -24,7 +24,7 @@ const MAX_TERMS: usize = 256;
 const FEW_CHUNKS: u64 = 1000;
 
 /// What to look for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// Terms and what each weighs.
     terms: BTreeMap<String, f32>,
