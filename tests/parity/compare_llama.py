@@ -5,8 +5,10 @@
 Needs numpy and xllamacpp, whose library holds llama.cpp with its C interface.
 Both round activations to eight bits where the weights are quantised, in the same way. A sum in another order now and
 then moves an activation over the edge between two integers, which moves others in the layers that follow, so logits are
-some tenths apart all the same: llama.cpp's own are, between a text that it reads at once and token by token. That noise
-is shown beside the difference of the two programs; greedy text must agree on a copy with the same weights in F32.
+some tenths apart all the same: llama.cpp's own are, between a prompt that it reads at once and token by token, and so
+its own texts part. Where they do is shown beside where the two programs do.
+What must agree is what is free of that rounding: the text of this file in double precision, and of a copy with the same
+weights in F32, each with llama.cpp's on the copy.
 """
 
 import argparse
@@ -95,8 +97,9 @@ class Llama:
         parameters = self.c.llama_context_default_params()
         assert parameters.words[0] == 512, "the structure does not begin with the context's length"
         parameters.words[0] = n_context
-        # `exact_cache` is None where llama.cpp chooses, else attention is in single precision as here: the last of the enumerations that are left to llama.cpp (-1) switches
-        # flash attention; the types of keys and values are the first neighbours that both name half precision (1).
+        # `exact_cache` is None where llama.cpp chooses, else attention is in single precision as here: the last of the
+        # enumerations that are left to llama.cpp (-1) switches flash attention; the types of keys and values are the
+        # first neighbours that both name half precision (1).
         words = list(parameters.words[:64])
         flash = max(i for i, word in enumerate(words) if word == 0xFFFFFFFF)
         types = next(i for i in range(flash, 63) if words[i] == words[i + 1] == 1)
@@ -149,10 +152,11 @@ class Llama:
             losses += [totals[i] - logits[i, token] for i, token in enumerate(following)]
         return np.array(losses)
 
-    def greedy(self, prompt, n_tokens):
-        """Ids after the prompt, and the logits that each was taken from."""
+    def greedy(self, prompt, n_tokens, singly=False):
+        """Ids after the prompt, read at once or token by token, and the logits that each was taken from."""
         self.clear()
-        logits = self.read(prompt)[-1]
+        parts = [[token] for token in prompt] if singly else [prompt]
+        logits = [self.read(part)[-1] for part in parts][-1]
         ids, rows = [], []
         for _ in range(n_tokens):
             ids.append(int(logits.argmax()))
@@ -215,6 +219,37 @@ def compare_noise(options, llama):
           f"llama.cpp's own, at once and singly, {np.mean(own):.4f} and {np.max(own):.4f}")
 
 
+def compare_own_texts(llama):
+    """Where llama.cpp's text after a prompt read at once parts from its text after the same prompt, read token by token."""
+    places = []
+    for prompt in PROMPTS:
+        ids = llama.tokenize(prompt)
+        at_once, singly = (llama.greedy(ids, N_GREEDY, way)[0] for way in (False, True))
+        places.append(next((i for i in range(N_GREEDY) if at_once[i] != singly[i]), None))
+    print(f"greedy         llama.cpp has the same text twice after {places.count(None)} of {len(PROMPTS)} prompts, "
+          f"read at once and singly; else they part at token {[place for place in places if place is not None]}")
+
+
+def compare_exact(options, original, llama):
+    """Greedy text of the original in double precision, and llama.cpp's on the copy without rounding."""
+    n_same, n_explained = 0, 0
+    for prompt in PROMPTS:
+        ids = llama.tokenize(prompt)
+        theirs, _ = llama.greedy(ids, N_GREEDY)
+        rows = dacapo(options.dacapo, "model", "logits", original, "--tokens", listed(ids + theirs[:-1]),
+                      "--all", "--dtype", "f64", "--json")["logits"][len(ids) - 1:]
+        place = next((i for i, row in enumerate(rows) if int(np.argmax(row)) != theirs[i]), None)
+        if place is None:
+            n_same += 1
+            continue
+        gap = max(rows[place]) - rows[place][theirs[place]]
+        n_explained += gap < 1e-2
+        print(f"greedy         after {prompt!r} they part at token {place}, with a gap of {gap:.4f}")
+    print(f"greedy         {n_same} of {len(PROMPTS)} texts of {N_GREEDY} tokens identical, "
+          f"{n_explained} more part within a gap of 0.01")
+    return n_same + n_explained == len(PROMPTS)
+
+
 def compare_greedy(options, llama):
     n_same, n_explained = 0, 0
     for prompt in PROMPTS:
@@ -253,13 +288,16 @@ def main():
         compare_perplexity(options, llama),
     ]
     compare_noise(options, llama)
+    compare_own_texts(llama)
     compare_greedy(options, llama)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "f32.gguf"
         write_in_f32(options.model, copy)
-        options.model = copy
-        print("the same weights in F32")
+        original, options.model = options.model, copy
         llama = Llama(copy, options.tokens, exact_cache=True)
+        print("in double precision, and llama.cpp with the same weights in F32")
+        results.append(compare_exact(options, original, llama))
+        print("the same weights in F32 in both")
         results += [compare_perplexity(options, llama), compare_greedy(options, llama)]
     raise SystemExit(not all(results))
 

@@ -55,8 +55,10 @@ def main():
     n_bytes, n_tokens, n_different = 0, 0, 0
     texts = sources(options.text, options.bytes) | {"random": random_text()}
     for name, text in texts.items():
-        for special in specials:
-            text = text.replace(special, "")
+        # Again until there is none: what stood around one may be another.
+        while any(special in text for special in specials):
+            for special in specials:
+                text = text.replace(special, "")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()

@@ -25,6 +25,16 @@ pub(crate) const ALL: &[Step] = &[
         run: parity,
     },
     Step {
+        name: "tokenizers",
+        about: "ids of a real tokenizer.json beside those of the Python package",
+        run: tokenizers,
+    },
+    Step {
+        name: "llama.cpp",
+        about: "ids, perplexity and greedy text of a small public model beside llama.cpp's",
+        run: llama,
+    },
+    Step {
         name: "pygls",
         about: "a language client that is not ours, with dacapo and its daemon",
         run: pygls,
@@ -148,6 +158,22 @@ fn parity() -> Result<()> {
         shell::program(&python).arg("tests/parity/check_cli.py").arg("--dacapo").arg(dacapo()?),
         SHORT,
     )
+}
+
+fn tokenizers() -> Result<()> {
+    let (python, tokenizer) = (tools::python::with_tokenizers()?, tools::node::qwen_tokenizer()?);
+    let mut command = shell::program(python);
+    command.arg("tests/parity/compare_tokenizer.py").arg("--dacapo").arg(dacapo()?);
+    command.arg("--tokenizer").arg(tokenizer).args(["--bytes", "2500000"]);
+    run(command.args(["--text", "crates", "editors", "tests", "docs"]), SHORT)
+}
+
+fn llama() -> Result<()> {
+    let (python, model) = (tools::python::with_llama()?, tools::python::smollm2()?);
+    let mut command = shell::program(python);
+    command.arg("tests/parity/compare_llama.py").arg("--dacapo").arg(dacapo()?);
+    command.arg("--model").arg(model).args(["--text", "crates/assist/src/completer.rs"]);
+    run(command.args(["--tokens", "1024"]), LONG)
 }
 
 fn pygls() -> Result<()> {

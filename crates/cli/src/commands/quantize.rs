@@ -57,23 +57,24 @@ struct Comparison {
 
 pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
     let source = ModelSource::find(&arguments.model)?;
-    if source == ModelSource::Embedded {
-        bail!(
+    let original = match &source {
+        ModelSource::Embedded => bail!(
             "{source} is not a file; only a checkpoint in a directory or a GGUF file can be quantized"
-        );
-    }
+        ),
+        ModelSource::Directory(directory) => Original::in_directory(directory)?,
+        ModelSource::Gguf(path) => Original::in_gguf(path)?,
+    };
     let out = &arguments.out;
     if out.join("model.safetensors").exists() {
         bail!("{} holds a model already; name another directory", out.display());
     }
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let format = match arguments.format {
-        Rounding::Int8 => Format::Int8,
-        Rounding::Int4 => Format::Int4,
+    let (format, name) = match arguments.format {
+        Rounding::Int8 => (Format::Int8, "int8"),
+        Rounding::Int4 => (Format::Int4, "int4"),
     };
     let rounded = model::quantize(&source.weights()?, format, out)?;
-    write_config(&source, out, arguments.format)?;
-    write_companions(&source, out)?;
+    write_beside(&original, name, out)?;
     let smaller = ModelSource::Directory(out.clone());
     let comparison = match &arguments.text {
         Some(text) => Some(compare(&source, &smaller, text)?),
@@ -81,8 +82,8 @@ pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
     };
     let report = Report {
         out: out.display().to_string(),
-        original_bytes: bytes_of_weights(&source)?,
-        bytes: bytes_of_weights(&smaller)?,
+        original_bytes: original.bytes_of_weights,
+        bytes: bytes_of_weights(out)?,
         rounded_before: rounded_before(&rounded),
         tensors: rounded.into_iter().map(TensorReport::from).collect(),
         comparison,
@@ -93,6 +94,40 @@ pub(crate) fn run(arguments: &Quantize) -> Result<ExitCode> {
         print(&report)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is beside the tensors of a model.
+struct Original {
+    config: serde_json::Value,
+    /// Names and contents of what a copy takes along.
+    companions: Vec<(&'static str, Vec<u8>)>,
+    bytes_of_weights: u64,
+}
+
+impl Original {
+    fn in_directory(directory: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = directory.join(name);
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let found = COMPANIONS.iter().filter(|name| directory.join(name).is_file());
+        Ok(Self {
+            config: serde_json::from_slice(&read("config.json")?)?,
+            companions: found.map(|name| Ok((*name, read(name)?))).collect::<Result<_>>()?,
+            bytes_of_weights: bytes_of_weights(directory)?,
+        })
+    }
+
+    fn in_gguf(path: &Path) -> Result<Self> {
+        let mut companions =
+            vec![("generation_config.json", Config::generation_json_of_gguf(path)?.into_bytes())];
+        companions.extend(tokenizer::files_of_gguf(path)?);
+        Ok(Self {
+            config: serde_json::from_str(&Config::json_of_gguf(path)?)?,
+            companions,
+            bytes_of_weights: std::fs::metadata(path)?.len(),
+        })
+    }
 }
 
 impl From<Rounded> for TensorReport {
@@ -110,47 +145,17 @@ impl From<Rounded> for TensorReport {
     }
 }
 
-/// The configuration with a note on the format.
-fn write_config(source: &ModelSource, out: &Path, format: Rounding) -> Result<()> {
-    let mut config: serde_json::Value = match source {
-        ModelSource::Embedded => return Ok(()),
-        ModelSource::Directory(from) => {
-            let path = from.join("config.json");
-            let json =
-                std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            serde_json::from_slice(&json)?
-        }
-        ModelSource::Gguf(path) => serde_json::from_str(&Config::json_of_gguf(path)?)?,
-    };
-    config["quantization_config"] = json!({
-        "quant_method": "dacapo",
-        "format": match format { Rounding::Int8 => "int8", Rounding::Int4 => "int4" },
-    });
+/// The configuration with a note on the format, and the files that need no change.
+fn write_beside(original: &Original, format: &str, out: &Path) -> Result<()> {
+    let mut config = original.config.clone();
+    config["quantization_config"] = json!({ "quant_method": "dacapo", "format": format });
     write(out, "config.json", &serde_json::to_vec_pretty(&config)?)?;
+    for (name, contents) in &original.companions {
+        write(out, name, contents)?;
+    }
     // The library makes the file readable to its owner alone; a model is as public as its configuration.
     let permissions = std::fs::metadata(out.join("config.json"))?.permissions();
     Ok(std::fs::set_permissions(out.join("model.safetensors"), permissions)?)
-}
-
-/// The files that need no change, or what a GGUF file has in their place.
-fn write_companions(source: &ModelSource, out: &Path) -> Result<()> {
-    match source {
-        ModelSource::Embedded => {}
-        ModelSource::Directory(from) => {
-            for name in COMPANIONS.iter().filter(|name| from.join(name).is_file()) {
-                std::fs::copy(from.join(name), out.join(name))
-                    .with_context(|| format!("cannot copy {name} to {}", out.display()))?;
-            }
-        }
-        ModelSource::Gguf(path) => {
-            let generation = Config::generation_json_of_gguf(path)?;
-            write(out, "generation_config.json", generation.as_bytes())?;
-            for (name, contents) in tokenizer::files_of_gguf(path)? {
-                write(out, name, &contents)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn write(directory: &Path, name: &str, contents: &[u8]) -> Result<()> {
@@ -158,12 +163,7 @@ fn write(directory: &Path, name: &str, contents: &[u8]) -> Result<()> {
     std::fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn bytes_of_weights(source: &ModelSource) -> Result<u64> {
-    let directory = match source {
-        ModelSource::Embedded => return Ok(0),
-        ModelSource::Gguf(path) => return Ok(std::fs::metadata(path)?.len()),
-        ModelSource::Directory(directory) => directory,
-    };
+fn bytes_of_weights(directory: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
