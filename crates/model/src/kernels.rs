@@ -1,8 +1,9 @@
 //! Products of a few rows of activations with the rows of a matrix, each weight read once for all of them.
 //!
 //! The instructions are chosen at run time: AVX2, with dot products of bytes (VNNI) where the machine has them, or what
-//! every machine has. Sums of integers are exact, so these differ in the last bits of a sum of floats at most, and a
-//! row's bits do not depend on the rows beside it.
+//! every machine has. Sums of integers are exact, so these differ in the last bits of a sum of floats at most. A row's
+//! bits depend neither on the rows beside it nor, as scales are applied in the same order, on whether weights are read
+//! where they lie or from panels ([`crate::product`]).
 
 mod portable;
 
@@ -12,7 +13,7 @@ mod x86;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::layout::{GROUP, LONGEST_UNIT, Row, View};
+use crate::layout::{GROUP, Row, Unit, View};
 use crate::operand::Operand;
 use crate::panel::{Line, PANEL, Panel, STRIPE, Stripe};
 use crate::pool::Columns;
@@ -67,10 +68,15 @@ pub(crate) fn multiply(
         let mut row = 0;
         while row < x.n_rows {
             let (tile, columns) = (tile.clone(), columns.clone());
-            row += match x.n_rows - row {
-                1 => run::<1>(instructions, weights, tile, x, row, out.rows(row, columns)),
-                2 | 3 => run::<2>(instructions, weights, tile, x, row, out.rows(row, columns)),
-                _ => run::<4>(instructions, weights, tile, x, row, out.rows(row, columns)),
+            let is_plain = weights.layout.packing().is_none();
+            // As many as there are registers for their sums.
+            row += match (x.n_rows - row, is_plain) {
+                (1, _) => run::<1>(instructions, weights, tile, x, row, out.rows(row, columns)),
+                (2, _) | (3, false) | (4, true) => {
+                    run::<2>(instructions, weights, tile, x, row, out.rows(row, columns))
+                }
+                (_, true) => run::<3>(instructions, weights, tile, x, row, out.rows(row, columns)),
+                (_, false) => run::<4>(instructions, weights, tile, x, row, out.rows(row, columns)),
             };
         }
     }
@@ -95,35 +101,54 @@ fn run<const ROWS: usize>(
     ROWS
 }
 
-/// As [`Row::unit`].
-#[inline]
-pub(crate) fn unit(
+/// As [`Row::unit`], for each output of a panel.
+pub(crate) fn units(
     instructions: Instructions,
-    row: Row<'_>,
+    rows: &[Row<'_>; PANEL],
     idx: usize,
-    integers: &mut [i16],
-    minima: &mut [f32],
-) -> f32 {
+    units: &mut [Unit; PANEL],
+) {
     match instructions {
-        Instructions::Portable => row.unit(idx, integers, minima),
+        Instructions::Portable => {
+            rows.iter().zip(units).for_each(|(row, unit)| row.unit(idx, unit));
+        }
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 | Instructions::Avx2Vnni => x86::tile::unit(row, idx, integers, minima),
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::units(rows, idx, units),
     }
 }
 
-/// Brings integers `start..start + 32` of each output into the lines of a panel.
-pub(crate) fn turn(
+/// Brings 32 integers of each output into the lines of a panel, two of each in a line.
+pub(crate) fn turn_pairs(
     instructions: Instructions,
-    rows: &[[i16; LONGEST_UNIT]; PANEL],
-    start: usize,
-    lines: &mut [Line<[i16; 2]>; GROUP / 2],
+    rows: &[&[i8; GROUP]; PANEL],
+    lines: &mut [Line<[i16; 2]>],
 ) {
-    let rows = rows.each_ref().map(|row| row[start..].first_chunk::<GROUP>());
-    let rows = rows.map(|row| row.unwrap_or(&[0; GROUP]));
     match instructions {
-        Instructions::Portable => portable::turn(&rows, lines),
+        Instructions::Portable => portable::turn_pairs(rows, lines),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 | Instructions::Avx2Vnni => x86::tile::turn(&rows, lines),
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::turn::pairs(rows, lines),
+    }
+}
+
+/// The same with four of each in a line.
+pub(crate) fn turn_fours(
+    instructions: Instructions,
+    rows: &[&[i8; GROUP]; PANEL],
+    lines: &mut [Line<[i8; 4]>],
+) {
+    match instructions {
+        Instructions::Portable => portable::turn_fours(rows, lines),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::turn::fours(rows, lines),
+    }
+}
+
+/// What takes [`crate::panel::BIAS`] out of the sums over `lines`.
+pub(crate) fn start(instructions: Instructions, lines: &[Line<[i8; 4]>]) -> Line<[i16; 2]> {
+    match instructions {
+        Instructions::Portable => portable::start(lines),
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 | Instructions::Avx2Vnni => x86::turn::start(lines),
     }
 }
 

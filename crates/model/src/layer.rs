@@ -1,17 +1,20 @@
-//! One transformer layer, shared by all loops: attention over the global and the local branch, gate, SwiGLU.
+//! One transformer layer in tensors of double precision, shared by all loops: attention over the global and the local
+//! branch, gate, SwiGLU. It is what [`crate::single`] is tested against.
 
 use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{sigmoid, silu};
 
-use crate::attention::{Attend, Heads, Scratch, attend};
+use crate::attention::{Heads, Scratch, attend};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::linear::Linear;
-use crate::real::Real;
 use crate::rope::Rope;
 use crate::{Error, Weights};
+
+/// What the layers compute in; the norm of the whole model serves single precision too.
+const DTYPE: DType = DType::F64;
 
 /// x / rms(x) * weight over the last dimension.
 #[derive(Debug)]
@@ -46,13 +49,13 @@ struct Gate {
 }
 
 impl Gate {
-    fn load(weights: &Weights, prefix: &str, config: &Config, dtype: DType) -> Result<Self, Error> {
+    fn load(weights: &Weights, prefix: &str, config: &Config) -> Result<Self, Error> {
         let name = format!("{prefix}.self_attn.plt_gate");
         let shape = [config.n_heads, config.hidden_size];
         Ok(Self {
-            norm: RmsNorm::load(weights, &format!("{name}.gate_norm.weight"), config, dtype)?,
-            projection: Linear::new(weights.matrix(&format!("{name}.weight"), shape, dtype)?)?,
-            bias: weights.tensor(&format!("{name}.bias"), &[config.n_heads], dtype)?,
+            norm: RmsNorm::load(weights, &format!("{name}.gate_norm.weight"), config, DTYPE)?,
+            projection: Linear::new(weights.matrix(&format!("{name}.weight"), shape, DTYPE)?)?,
+            bias: weights.tensor(&format!("{name}.bias"), &[config.n_heads], DTYPE)?,
         })
     }
 
@@ -97,9 +100,9 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    pub(crate) fn new(rows: Rows, config: &Config, dtype: DType) -> Result<Self, Error> {
+    pub(crate) fn new(rows: Rows, config: &Config) -> Result<Self, Error> {
         let positions = rows.positions();
-        let rope = Rope::new(config, &positions, dtype)?;
+        let rope = Rope::new(config, &positions)?;
         let seen_locally = |position: &usize| position.saturating_sub(config.window)..position + 1;
         Ok(Self {
             rows,
@@ -130,19 +133,18 @@ impl Layer {
         weights: &Weights,
         layer_idx: usize,
         config: &Config,
-        dtype: DType,
     ) -> Result<Self, Error> {
         let prefix = format!("model.layers.{layer_idx}");
         let matrix = |name: &str, out: usize, input: usize| {
-            weights.matrix(&format!("{prefix}.{name}.weight"), [out, input], dtype)
+            weights.matrix(&format!("{prefix}.{name}.weight"), [out, input], DTYPE)
         };
         let norm =
-            |name: &str| RmsNorm::load(weights, &format!("{prefix}.{name}.weight"), config, dtype);
+            |name: &str| RmsNorm::load(weights, &format!("{prefix}.{name}.weight"), config, DTYPE);
         let hidden = config.hidden_size;
         let queries = config.n_heads * config.head_dim;
         let key_values = config.n_kv_heads * config.head_dim;
         let bias = |name: &str, out: usize| {
-            weights.tensor(&format!("{prefix}.{name}.bias"), &[out], dtype)
+            weights.tensor(&format!("{prefix}.{name}.bias"), &[out], DTYPE)
         };
         let qkv_bias = match config.qkv_bias {
             false => None,
@@ -166,7 +168,7 @@ impl Layer {
             output: Linear::new(matrix("self_attn.o_proj", hidden, queries)?)?,
             gate: match config.n_loops {
                 1 => None,
-                _ => Some(Gate::load(weights, &prefix, config, dtype)?),
+                _ => Some(Gate::load(weights, &prefix, config)?),
             },
             post_attention_norm: norm("post_attention_layernorm")?,
             gate_up: Linear::stacked(vec![
@@ -220,10 +222,7 @@ impl Layer {
         let queries = rope.apply(&qkv.narrow(1, 0, config.n_heads)?)?;
         let keys = rope.apply(&qkv.narrow(1, config.n_heads, config.n_kv_heads)?)?;
         let values = qkv.narrow(1, config.n_heads + config.n_kv_heads, config.n_kv_heads)?;
-        match x.dtype() {
-            DType::F64 => write::<f64>(rows, &keys, &values, layer_idx, cache)?,
-            _ => write::<f32>(rows, &keys, &values, layer_idx, cache)?,
-        }
+        write(rows, &keys, &values, layer_idx, cache)?;
         Ok(queries)
     }
 
@@ -237,10 +236,7 @@ impl Layer {
         config: &Config,
         cache: &Cache,
     ) -> Result<Tensor, Error> {
-        let (global, local) = match x.dtype() {
-            DType::F64 => branches::<f64>(queries, pass, layer_idx, config, cache)?,
-            _ => branches::<f32>(queries, pass, layer_idx, config, cache)?,
-        };
+        let (global, local) = branches(queries, pass, layer_idx, config, cache)?;
         let Some(gate) = &self.gate else {
             return Ok(global);
         };
@@ -262,7 +258,7 @@ impl Layer {
 }
 
 /// Writes the rows' keys and values, each [rows, kv_heads, head_dim].
-fn write<T: Real>(
+fn write(
     rows: &Rows,
     keys: &Tensor,
     values: &Tensor,
@@ -270,8 +266,8 @@ fn write<T: Real>(
     cache: &mut Cache,
 ) -> Result<(), Error> {
     let width = keys.dim(1)? * keys.dim(2)?;
-    let keys = keys.flatten_all()?.to_vec1::<T>()?;
-    let values = values.flatten_all()?.to_vec1::<T>()?;
+    let keys = keys.flatten_all()?.to_vec1::<f64>()?;
+    let values = values.flatten_all()?.to_vec1::<f64>()?;
     let mut vectors = keys.chunks_exact(width).zip(values.chunks_exact(width));
     for Part { loop_idx, positions } in &rows.parts {
         let store = cache.layer_mut(*loop_idx, layer_idx);
@@ -283,7 +279,7 @@ fn write<T: Real>(
 }
 
 /// The global and the local branch of every row, each [rows, heads, head_dim]; loop 0 has no local one.
-fn branches<T: Attend>(
+fn branches(
     queries: &Tensor,
     pass: &Pass,
     layer_idx: usize,
@@ -294,9 +290,9 @@ fn branches<T: Attend>(
         Heads { n_heads: config.n_heads, n_kv_heads: config.n_kv_heads, head_dim: config.head_dim };
     let shape = queries.shape();
     let row_len = config.n_heads * config.head_dim;
-    let queries = queries.flatten_all()?.to_vec1::<T>()?;
-    let mut global = vec![T::NAN; queries.len()];
-    let mut local = vec![T::NAN; queries.len()];
+    let queries = queries.flatten_all()?.to_vec1::<f64>()?;
+    let mut global = vec![f64::NAN; queries.len()];
+    let mut local = vec![f64::NAN; queries.len()];
     let mut scratch = Scratch::default();
     attend(
         heads,

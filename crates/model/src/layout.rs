@@ -2,8 +2,6 @@
 //!
 //! The blocks of ggml are those of its `ggml-common.h`; `Int8` and `Int4` are this project's own, with scales beside them.
 
-use std::ops::Range;
-
 use half::{bf16, f16};
 
 /// Values that share a minimum, and most often a scale.
@@ -47,6 +45,16 @@ pub(crate) enum Activations {
     BytesHalf,
     /// Signed bytes with a scale for each 256, as ggml's Q8_K.
     Bytes256,
+}
+
+/// How integers are laid out for a product of many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Packing {
+    /// Two of 16 bits, whose products are added up in 32 bits.
+    #[default]
+    Pairs,
+    /// Four bytes, whose products are added up in 16 bits over `sum_len` inputs.
+    Fours { sum_len: usize },
 }
 
 impl Layout {
@@ -93,6 +101,24 @@ impl Layout {
         }
     }
 
+    /// Of weights that are no floats.
+    pub(crate) fn packing(self) -> Option<Packing> {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 => None,
+            Self::Q8_0 | Self::Int8 { .. } => Some(Packing::Pairs),
+            Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q4K | Self::Int4 { .. } => {
+                Some(Packing::Fours { sum_len: GROUP })
+            }
+            // Larger integers, or a step for each 16 of them.
+            Self::Q5_1 | Self::Q5K | Self::Q6K => Some(Packing::Fours { sum_len: STEPPED }),
+        }
+    }
+
+    /// Integers have steps within their unit.
+    pub(crate) fn has_steps(self) -> bool {
+        self.activations() == Activations::Bytes256
+    }
+
     /// A group of [`GROUP`] weights has a minimum besides its scale.
     pub(crate) fn has_minima(self) -> bool {
         matches!(self, Self::Q4_1 | Self::Q5_1 | Self::Q4K | Self::Q5K)
@@ -118,111 +144,124 @@ pub(crate) struct Row<'a> {
     pub(crate) scales: &'a [f32],
 }
 
+/// Integers that share a step of their own besides the scale of their unit.
+pub(crate) const STEPPED: usize = 16;
+
+/// 32 or 256 weights that share a scale, taken apart.
+///
+/// Weight i is `scale * (steps[i / 16] * integers[i]) + minimum_scale * minima[i / 32]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) integers: [i8; LONGEST_UNIT],
+    pub(crate) steps: [i16; LONGEST_UNIT / STEPPED],
+    pub(crate) scale: f32,
+    pub(crate) minima: [i16; LONGEST_UNIT / GROUP],
+    pub(crate) minimum_scale: f32,
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Self {
+            integers: [0; LONGEST_UNIT],
+            steps: [1; LONGEST_UNIT / STEPPED],
+            scale: f32::NAN,
+            minima: [1; LONGEST_UNIT / GROUP],
+            minimum_scale: 0.0,
+        }
+    }
+}
+
 impl Row<'_> {
-    /// Unit `idx` of a row of integers: weight i of it is `scale * integers[i] + minima[i / 32]`; returns the scale.
-    ///
-    /// `integers` is as long as [`Activations::unit`] says. Minima are left alone by layouts that have none.
+    /// Takes unit `idx` of a row of integers apart; `unit` is one of the same layout, or a new one.
     #[inline(always)]
-    pub(crate) fn unit(self, idx: usize, integers: &mut [i16], minima: &mut [f32]) -> f32 {
+    pub(crate) fn unit(self, idx: usize, unit: &mut Unit) {
         let (_, n_bytes) = self.layout.block();
         let block = || &self.bytes[idx * n_bytes..(idx + 1) * n_bytes];
+        let integers = &mut unit.integers;
         match self.layout {
-            Layout::F32 | Layout::F16 | Layout::Bf16 => f32::NAN,
+            Layout::F32 | Layout::F16 | Layout::Bf16 => {}
             Layout::Q8_0 => {
                 let block = block();
                 signed(&block[2..], integers);
-                half_at(block, 0)
+                unit.scale = half_at(block, 0);
             }
             Layout::Q4_0 => {
                 let block = block();
                 halves(&block[2..], 8, integers);
-                half_at(block, 0)
+                unit.scale = half_at(block, 0);
             }
             Layout::Q4_1 => {
                 let block = block();
                 halves(&block[4..], 0, integers);
-                minima[0] = half_at(block, 2);
-                half_at(block, 0)
+                (unit.scale, unit.minimum_scale) = (half_at(block, 0), half_at(block, 2));
             }
             Layout::Q5_0 => {
                 let block = block();
                 halves(&block[6..], 16, integers);
                 fifth_bits(&block[2..6], integers);
-                half_at(block, 0)
+                unit.scale = half_at(block, 0);
             }
             Layout::Q5_1 => {
                 let block = block();
                 halves(&block[8..], 0, integers);
                 fifth_bits(&block[4..8], integers);
-                minima[0] = half_at(block, 2);
-                half_at(block, 0)
+                (unit.scale, unit.minimum_scale) = (half_at(block, 0), half_at(block, 2));
             }
             Layout::Q4K => {
                 let block = block();
-                let (scales, steps) = scales_and_minima(&block[4..16]);
                 for (group, integers) in integers.chunks_exact_mut(GROUP).enumerate() {
                     let (bytes, shift) = (&block[16 + group / 2 * GROUP..], group % 2 * 4);
-                    let scale = i16::from(scales[group]);
                     for (q, byte) in integers.iter_mut().zip(bytes) {
-                        *q = i16::from((byte >> shift) & 15) * scale;
+                        *q = ((byte >> shift) & 15).cast_signed();
                     }
                 }
-                set_minima(block, steps, minima);
-                half_at(block, 0)
+                unit.with_minima(block);
             }
             Layout::Q5K => {
                 let block = block();
-                let (scales, steps) = scales_and_minima(&block[4..16]);
                 for (group, integers) in integers.chunks_exact_mut(GROUP).enumerate() {
                     let (bytes, shift) = (&block[48 + group / 2 * GROUP..], group % 2 * 4);
-                    let scale = i16::from(scales[group]);
                     for ((q, byte), high) in integers.iter_mut().zip(bytes).zip(&block[16..48]) {
-                        let value = (byte >> shift) & 15 | ((high >> group) & 1) << 4;
-                        *q = i16::from(value) * scale;
+                        *q = ((byte >> shift) & 15 | ((high >> group) & 1) << 4).cast_signed();
                     }
                 }
-                set_minima(block, steps, minima);
-                half_at(block, 0)
+                unit.with_minima(block);
             }
             Layout::Q6K => {
                 let block = block();
-                for (sixteen, integers) in integers.chunks_exact_mut(16).enumerate() {
+                for (sixteen, integers) in integers.chunks_exact_mut(STEPPED).enumerate() {
                     let (side, quarter, lane) = (sixteen / 8, sixteen % 8 / 2, sixteen % 2 * 16);
                     let low = &block[side * 64 + quarter % 2 * 32 + lane..];
                     let high = &block[128 + side * 32 + lane..];
-                    let scale = i16::from(block[192 + sixteen].cast_signed());
                     for ((q, low), high) in integers.iter_mut().zip(low).zip(high) {
                         let low = (low >> (quarter / 2 * 4)) & 15;
                         let high = (high >> (quarter * 2)) & 3;
-                        *q = (i16::from(low | high << 4) - 32) * scale;
+                        *q = (low | high << 4).cast_signed() - 32;
                     }
                 }
-                half_at(block, 208)
+                for (step, byte) in unit.steps.iter_mut().zip(&block[192..208]) {
+                    *step = byte.cast_signed().into();
+                }
+                unit.scale = half_at(block, 208);
             }
             Layout::Int8 { group_size } => {
                 signed(&self.bytes[idx * GROUP..(idx + 1) * GROUP], integers);
-                self.scales[idx * GROUP / group_size]
+                unit.scale = self.scales[idx * GROUP / group_size];
             }
             Layout::Int4 { group_size: GROUP } => {
                 halves(&self.bytes[idx * GROUP / 2..(idx + 1) * GROUP / 2], 8, integers);
-                self.scales[idx]
+                unit.scale = self.scales[idx];
             }
             Layout::Int4 { .. } => {
                 // Of a pair of units the first is in the low halves of the pair's bytes, the second in the high ones.
                 let shift = idx % 2 * 4;
                 let bytes = &self.bytes[idx / 2 * GROUP..(idx / 2 + 1) * GROUP];
                 for (q, byte) in integers.iter_mut().zip(bytes) {
-                    *q = i16::from((byte >> shift) & 15) - 8;
+                    *q = ((byte >> shift) & 15).cast_signed() - 8;
                 }
-                self.scales[idx / 2]
+                unit.scale = self.scales[idx / 2];
             }
         }
-    }
-
-    /// Some inputs of a row of floats.
-    pub(crate) fn part(self, inputs: Range<usize>) -> Self {
-        let (_, n_bytes) = self.layout.block();
-        Self { bytes: &self.bytes[inputs.start * n_bytes..inputs.end * n_bytes], ..self }
     }
 
     /// The weights as they are meant.
@@ -232,17 +271,32 @@ impl Row<'_> {
             Layout::F16 => each(self.bytes, weights, |bytes| f16::from_le_bytes(bytes).to_f32()),
             Layout::Bf16 => each(self.bytes, weights, |bytes| bf16::from_le_bytes(bytes).to_f32()),
             _ => {
-                let unit = self.layout.activations().unit();
-                let mut integers = [0; LONGEST_UNIT];
-                for (idx, weights) in weights.chunks_exact_mut(unit).enumerate() {
-                    let mut minima = [0.0; LONGEST_UNIT / GROUP];
-                    let scale = self.unit(idx, &mut integers[..unit], &mut minima);
-                    for (i, (weight, q)) in weights.iter_mut().zip(&integers).enumerate() {
-                        *weight = f32::from(*q) * scale + minima[i / GROUP];
+                let len = self.layout.activations().unit();
+                let mut unit = Unit::default();
+                for (idx, weights) in weights.chunks_exact_mut(len).enumerate() {
+                    self.unit(idx, &mut unit);
+                    for (i, (weight, q)) in weights.iter_mut().zip(&unit.integers).enumerate() {
+                        let stepped = unit.steps[i / STEPPED] * i16::from(*q);
+                        let minimum = unit.minimum_scale * f32::from(unit.minima[i / GROUP]);
+                        *weight = f32::from(stepped) * unit.scale + minimum;
                     }
                 }
             }
         }
+    }
+}
+
+impl Unit {
+    /// What the first 16 bytes of a block of Q4_K or Q5_K say.
+    #[inline(always)]
+    fn with_minima(&mut self, block: &[u8]) {
+        let (scales, minima) = scales_and_minima(&block[4..16]);
+        for (steps, scale) in self.steps.chunks_exact_mut(GROUP / STEPPED).zip(scales) {
+            steps.fill(scale.into());
+        }
+        self.minima = minima.map(i16::from);
+        self.scale = half_at(block, 0);
+        self.minimum_scale = -half_at(block, 2);
     }
 }
 
@@ -296,26 +350,26 @@ fn half_at(block: &[u8], at: usize) -> f32 {
 }
 
 #[inline(always)]
-fn signed(bytes: &[u8], integers: &mut [i16]) {
+fn signed(bytes: &[u8], integers: &mut [i8]) {
     for (q, byte) in integers.iter_mut().zip(bytes) {
-        *q = i16::from(byte.cast_signed());
+        *q = byte.cast_signed();
     }
 }
 
 /// Low halves, then high halves of sixteen bytes, less `offset`.
 #[inline(always)]
-fn halves(bytes: &[u8], offset: i16, integers: &mut [i16]) {
-    let (low, high) = integers.split_at_mut(GROUP / 2);
-    for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
-        *low = i16::from(byte & 15) - offset;
-        *high = i16::from(byte >> 4) - offset;
+fn halves(bytes: &[u8], offset: i8, integers: &mut [i8]) {
+    let (low, high) = integers[..GROUP].split_at_mut(GROUP / 2);
+    for ((low, high), byte) in low.iter_mut().zip(high).zip(&bytes[..GROUP / 2]) {
+        *low = (byte & 15).cast_signed() - offset;
+        *high = (byte >> 4).cast_signed() - offset;
     }
 }
 
 #[inline(always)]
-fn fifth_bits(bytes: &[u8], integers: &mut [i16]) {
-    for (i, q) in integers.iter_mut().enumerate() {
-        *q += i16::from((bytes[i / 8] >> (i % 8)) & 1) << 4;
+fn fifth_bits(bytes: &[u8], integers: &mut [i8]) {
+    for (i, q) in integers[..GROUP].iter_mut().enumerate() {
+        *q += ((bytes[i / 8] >> (i % 8)) & 1).cast_signed() << 4;
     }
 }
 
@@ -333,11 +387,4 @@ pub(crate) fn scales_and_minima(packed: &[u8]) -> ([u8; 8], [u8; 8]) {
             _ => high(packed[j + 4] >> 4, packed[j]),
         }),
     )
-}
-
-fn set_minima(block: &[u8], steps: [u8; 8], minima: &mut [f32]) {
-    let step = -half_at(block, 2);
-    for (minimum, n) in minima.iter_mut().zip(steps) {
-        *minimum = step * f32::from(n);
-    }
 }

@@ -71,6 +71,7 @@ pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::plt::{DType, LoadOptions, Plt};
+pub use crate::pool::set_n_threads;
 pub use crate::quantised::Format;
 pub use crate::quantize::{Rounded, quantize};
 pub use crate::verify::{Defect, Verification, verify};

@@ -4,13 +4,14 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::Error;
 use crate::kernels::{self, Instructions};
+use crate::layout::{Layout, Packing};
 use crate::matrix::Matrix;
 use crate::operand::Operand;
 use crate::panel::{PANEL, Stripes};
 use crate::pool;
 use crate::product;
 
-/// Most rows for which weights are read where they lie; of more, it pays to bring the weights into another order.
+/// Most rows for which integers are read where they lie; of more, it pays to bring them into another order.
 const FEW_ROWS: usize = 16;
 
 /// Parts of the work for each thread: enough that none waits long for another, few enough that each reads on.
@@ -28,8 +29,28 @@ pub(crate) enum Stored {
 pub(crate) struct Operands {
     /// One for each of [`crate::layout::Activations`].
     forms: [Operand; 4],
-    /// The same for products of many rows.
-    stripes: [Stripes; 4],
+    /// The same for products of many rows, in pairs and in fours.
+    stripes: [[Stripes; 2]; 4],
+}
+
+impl Operands {
+    /// Which stripes a layout is multiplied with; none if its weights are floats.
+    fn place(layout: Layout) -> Option<(usize, usize)> {
+        let in_pairs = layout.packing()? == Packing::Pairs;
+        Some((layout.activations() as usize, in_pairs.into()))
+    }
+
+    /// Takes over `x` for a part; where its stripes are asked for, these too.
+    fn fill(&mut self, layout: Layout, x: &[f32], n_inputs: usize, with_stripes: bool) {
+        let activations = layout.activations();
+        let form = &mut self.forms[activations as usize];
+        form.fill(activations, x, n_inputs);
+        if with_stripes
+            && let (Some((i, j)), Some(packing)) = (Self::place(layout), layout.packing())
+        {
+            self.stripes[i][j].fill(activations, packing, form);
+        }
+    }
 }
 
 /// y = x W^T, with W stored [out, in] in one part or several, one below the other.
@@ -87,14 +108,10 @@ impl Linear {
         let n_inputs = self.n_inputs();
         let n_rows = x.len().checked_div(n_inputs).unwrap_or(0);
         out.resize(n_rows * self.n_outputs, 0.0);
+        let of_part = |part: &Matrix| (part.layout().activations(), Operands::place(part.layout()));
         for (i, part) in self.parts.iter().enumerate() {
-            let activations = part.layout().activations();
-            if !self.parts[..i].iter().any(|part| part.layout().activations() == activations) {
-                let operand = &mut operands.forms[activations as usize];
-                operand.fill(activations, x, n_inputs);
-                if FEW_ROWS < n_rows {
-                    operands.stripes[activations as usize].fill(activations, operand);
-                }
+            if !self.parts[..i].iter().any(|other| of_part(other) == of_part(part)) {
+                operands.fill(part.layout(), x, n_inputs, FEW_ROWS < n_rows);
             }
         }
         let operands = &*operands;
@@ -113,13 +130,15 @@ impl Linear {
                     continue;
                 }
                 let (view, skipped) = (part.view(), start - range.start);
-                let form = part.layout().activations() as usize;
-                if n_rows <= FEW_ROWS {
-                    let x = &operands.forms[form];
-                    kernels::multiply(instructions, &view, outputs, x, &mut columns, skipped);
-                } else {
-                    let x = (&operands.stripes[form], n_rows);
-                    product::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                match Operands::place(part.layout()) {
+                    Some((i, j)) if FEW_ROWS < n_rows => {
+                        let x = (&operands.stripes[i][j], n_rows);
+                        product::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                    }
+                    _ => {
+                        let x = &operands.forms[part.layout().activations() as usize];
+                        kernels::multiply(instructions, &view, outputs, x, &mut columns, skipped);
+                    }
                 }
             }
         });

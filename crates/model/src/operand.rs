@@ -2,10 +2,7 @@
 
 use half::f16;
 
-use crate::layout::{Activations, GROUP, LONGEST_UNIT};
-
-/// Integers whose sum is kept for the layouts of 256 that need it.
-pub(crate) const SUMMED: usize = 16;
+use crate::layout::{Activations, GROUP, LONGEST_UNIT, STEPPED};
 
 /// Rows of activations, [rows, inputs]; the room is used again for the next ones.
 #[derive(Debug, Default)]
@@ -18,7 +15,7 @@ pub(crate) struct Operand {
     pub(crate) integers: Vec<i8>,
     /// [rows, inputs / unit]: the scale of a unit. Where a unit is a [`GROUP`], its sum in real numbers stands beside it.
     pub(crate) factors: Vec<[f32; 2]>,
-    /// [rows, inputs / 16], of [`Activations::Bytes256`].
+    /// [rows, inputs / 16]: sums of the integers.
     pub(crate) sums: Vec<i16>,
 }
 
@@ -35,6 +32,7 @@ impl Operand {
         }
         self.integers.resize(x.len(), 0);
         self.factors.resize(x.len() / unit, [0.0; 2]);
+        self.sums.resize(x.len() / STEPPED, 0);
         let (integers, factors) = (self.integers.as_mut_slice(), self.factors.as_mut_slice());
         match activations {
             Activations::Plain => {}
@@ -42,26 +40,11 @@ impl Operand {
             Activations::BytesHalf => {
                 round_groups(x, integers, factors, |scale| f16::from_f32(scale).to_f32());
             }
-            Activations::Bytes256 => {
-                self.sums.resize(x.len() / SUMMED, 0);
-                round_units(x, integers, factors, &mut self.sums);
-            }
+            Activations::Bytes256 => round_units(x, integers, factors),
         }
-    }
-}
-
-impl Operand {
-    /// Sums in real numbers of groups of 32 of one row, for weights with minima.
-    pub(crate) fn sum(&self, row: usize, group: usize, unit: usize) -> f32 {
-        let groups_of_unit = unit / GROUP;
-        let idx = row * (self.n_inputs / unit) + group / groups_of_unit;
-        let [scale, sum] = self.factors[idx];
-        if groups_of_unit == 1 {
-            return sum;
+        for (sum, integers) in self.sums.iter_mut().zip(integers.as_chunks::<STEPPED>().0) {
+            *sum = integers.iter().map(|q| i16::from(*q)).sum();
         }
-        let first = (row * self.n_inputs + group * GROUP) / SUMMED;
-        let sums = &self.sums[first..first + GROUP / SUMMED];
-        scale * sums.iter().map(|sum| f32::from(*sum)).sum::<f32>()
     }
 }
 
@@ -90,22 +73,15 @@ fn round_groups(
 }
 
 /// Rounds units of 256 as ggml's Q8_K does: the largest value becomes -127, whatever its sign.
-fn round_units(x: &[f32], integers: &mut [i8], factors: &mut [[f32; 2]], sums: &mut [i16]) {
-    let units = x
-        .as_chunks::<LONGEST_UNIT>()
-        .0
-        .iter()
-        .zip(integers.as_chunks_mut::<LONGEST_UNIT>().0)
-        .zip(sums.as_chunks_mut::<{ LONGEST_UNIT / SUMMED }>().0);
-    for (((x, integers), sums), factors) in units.zip(factors) {
+fn round_units(x: &[f32], integers: &mut [i8], factors: &mut [[f32; 2]]) {
+    let (x, integers) =
+        (x.as_chunks::<LONGEST_UNIT>().0, integers.as_chunks_mut::<LONGEST_UNIT>().0);
+    for ((x, integers), factors) in x.iter().zip(integers).zip(factors) {
         let magnitude = largest_magnitude(x);
         let largest = x.iter().copied().find(|x| x.abs() == magnitude).unwrap_or(magnitude);
         let inverse = if largest == 0.0 { 0.0 } else { -127.0 / largest };
         for (q, x) in integers.iter_mut().zip(x) {
             *q = nearest(x * inverse).min(127) as i8;
-        }
-        for (sum, integers) in sums.iter_mut().zip(integers.as_chunks::<SUMMED>().0) {
-            *sum = integers.iter().map(|q| i16::from(*q)).sum();
         }
         *factors = [if largest == 0.0 { 0.0 } else { 1.0 / inverse }, 0.0];
     }
@@ -165,7 +141,7 @@ mod tests {
         #[test]
         fn sums_are_those_of_the_integers(x in proptest::collection::vec(-3f32..3.0, 256)) {
             let operand = filled(Activations::Bytes256, &x, 256);
-            for (sum, integers) in operand.sums.iter().zip(operand.integers.chunks(SUMMED)) {
+            for (sum, integers) in operand.sums.iter().zip(operand.integers.chunks(STEPPED)) {
                 prop_assert_eq!(i32::from(*sum), integers.iter().map(|q| i32::from(*q)).sum::<i32>());
             }
             let operand = filled(Activations::Bytes, &x, 256);

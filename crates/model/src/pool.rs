@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, OnceLock, PoisonError};
 
 /// Looks at the door before a thread goes to sleep: some tens of microseconds.
 const SPINS: usize = 4_000;
@@ -38,8 +38,16 @@ unsafe impl Sync for Pool {}
 // SAFETY: as above; the pointer is followed only while its owner waits.
 unsafe impl Send for Pool {}
 
+static WANTED: OnceLock<usize> = OnceLock::new();
+
+/// Lets models compute on `n_threads` threads instead of as many as the machine has; `false` if they are at work already.
+pub fn set_n_threads(n_threads: usize) -> bool {
+    WANTED.set(n_threads.max(1)).is_ok()
+}
+
 static POOL: LazyLock<&'static Pool> = LazyLock::new(|| {
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let of_machine = || std::thread::available_parallelism().map_or(1, usize::from);
+    let n_threads = *WANTED.get_or_init(of_machine);
     let pool: &'static Pool = Box::leak(Box::new(Pool {
         n_threads,
         busy: Mutex::new(()),

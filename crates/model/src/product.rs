@@ -1,16 +1,17 @@
-//! Products of many rows of activations with a matrix: a panel of weights serves all rows.
+//! Products of many rows of activations with a matrix of integers: a panel of weights serves all rows.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::kernels::{self, Instructions};
-use crate::layout::{Activations, GROUP, LONGEST_UNIT, Row, View};
-use crate::panel::{DEPTH_OF_FLOATS, Line, PANEL, Panel, STRIPE, Stripes, depth};
+use crate::layout::{Activations, GROUP, Packing, Row, STEPPED, Unit, View};
+use crate::panel::{Line, PANEL, Panel, STRIPE, Stripes, depth};
 use crate::pool::Columns;
 
 /// Writes x W^T for outputs `outputs` of `weights` into columns `out`, from the `skipped`th on.
 ///
-/// `x` holds what [`crate::layout::Layout::activations`] of the weights says, of `n_rows` rows.
+/// `x` holds what [`crate::layout::Layout::activations`] and [`crate::layout::Layout::packing`] of the weights say, of
+/// `n_rows` rows. The bits are those of [`kernels::multiply`].
 pub(crate) fn multiply(
     instructions: Instructions,
     weights: &View<'_>,
@@ -22,7 +23,7 @@ pub(crate) fn multiply(
     thread_local! {
         static ROOM: RefCell<Panel> = RefCell::default();
     }
-    let depth = depth(weights.layout.activations());
+    let depth = depth(weights.layout.packing().unwrap_or_default());
     ROOM.with_borrow_mut(|panel| {
         for first in outputs.clone().step_by(PANEL) {
             let tile = first..outputs.end.min(first + PANEL);
@@ -60,64 +61,68 @@ impl Panel {
         outputs: Range<usize>,
         inputs: Range<usize>,
     ) {
-        self.unit = weights.layout.activations().unit();
-        match weights.layout.activations() {
-            Activations::Plain => self.fill_with_floats(weights, outputs, inputs),
-            _ => self.fill_with_integers(instructions, weights, outputs, inputs),
-        }
-    }
+        let layout = weights.layout;
+        let unit = layout.activations().unit();
+        self.unit = unit;
+        self.packing = layout.packing().unwrap_or_default();
+        let (in_pairs, sum_len) = match self.packing {
+            Packing::Pairs => (true, unit),
+            Packing::Fours { sum_len } => (false, sum_len),
+        };
+        let n_of = |is_there: bool, len: usize| if is_there { inputs.len() / len } else { 0 };
+        let has_group_minima = layout.has_minima() && layout.activations() == Activations::Bytes256;
+        self.pairs.resize(n_of(in_pairs, 2), Line::default());
+        self.fours.resize(n_of(!in_pairs, 4), Line::default());
+        self.starts.resize(n_of(!in_pairs, sum_len), Line::default());
+        self.steps.resize(n_of(layout.has_steps(), sum_len), Line::default());
+        self.scales.resize(n_of(true, unit), Line::default());
+        self.minima.resize(n_of(has_group_minima, 2 * GROUP), Line::default());
+        self.minimum_scales.resize(n_of(layout.has_minima(), unit), Line::default());
 
-    fn fill_with_floats(
-        &mut self,
-        weights: &View<'_>,
-        outputs: Range<usize>,
-        inputs: Range<usize>,
-    ) {
-        let mut row = [0.0; DEPTH_OF_FLOATS];
-        let row = &mut row[..inputs.len()];
-        self.floats.resize(inputs.len(), Line::default());
-        for (column, output) in outputs.enumerate() {
-            weights.row(output).part(inputs.clone()).dequantise(row);
-            for (line, weight) in self.floats.iter_mut().zip(row.iter()) {
-                line.0[column] = *weight;
-            }
-        }
-    }
-
-    fn fill_with_integers(
-        &mut self,
-        instructions: Instructions,
-        weights: &View<'_>,
-        outputs: Range<usize>,
-        inputs: Range<usize>,
-    ) {
-        let unit = self.unit;
-        let has_minima = weights.layout.has_minima();
-        let n_groups = if has_minima { inputs.len() / GROUP } else { 0 };
-        self.integers.resize(inputs.len() / 2, Line::default());
-        self.scales.resize(inputs.len() / unit, Line::default());
-        self.minima.resize(n_groups, Line::default());
         // Columns without an output repeat the last one.
         let rows: [Row<'_>; PANEL] =
             std::array::from_fn(|i| weights.row((outputs.start + i).min(outputs.end - 1)));
-        let mut integers = [[0; LONGEST_UNIT]; PANEL];
-        let mut minima = [0.0; LONGEST_UNIT / GROUP];
-        let lines = self.integers.chunks_exact_mut(unit / 2).zip(&mut self.scales);
-        for (idx, (lines, scales)) in lines.enumerate() {
-            let own = rows.iter().zip(&mut integers).zip(&mut scales.0).enumerate();
-            for (column, ((row, integers), scale)) in own {
-                let of_row = inputs.start / unit + idx;
-                let integers = &mut integers[..unit];
-                *scale = kernels::unit(instructions, *row, of_row, integers, &mut minima);
-                if has_minima {
-                    let lines = self.minima[idx * unit / GROUP..].iter_mut();
-                    for (line, minimum) in lines.zip(minima).take(unit / GROUP) {
-                        line.0[column] = minimum;
+        let mut units = [Unit::default(); PANEL];
+        for idx in 0..inputs.len() / unit {
+            kernels::units(instructions, &rows, inputs.start / unit + idx, &mut units);
+            self.take_over(instructions, idx, &units);
+        }
+    }
+
+    /// Unit `idx` of each output.
+    fn take_over(&mut self, instructions: Instructions, idx: usize, units: &[Unit; PANEL]) {
+        let unit = self.unit;
+        self.scales[idx] = Line(units.each_ref().map(|unit| unit.scale));
+        if let Some(line) = self.minimum_scales.get_mut(idx) {
+            *line = Line(units.each_ref().map(|unit| unit.minimum_scale));
+        }
+        let n_pairs = unit / (2 * GROUP);
+        for (i, line) in self.minima.iter_mut().skip(idx * n_pairs).take(n_pairs).enumerate() {
+            *line = Line(units.each_ref().map(|unit| [unit.minima[2 * i], unit.minima[2 * i + 1]]));
+        }
+        for group in 0..unit / GROUP {
+            let start = group * GROUP;
+            let integers = units
+                .each_ref()
+                .map(|unit| unit.integers[start..].first_chunk::<GROUP>().unwrap_or(&[0; GROUP]));
+            let first = idx * unit + start;
+            match self.packing {
+                Packing::Pairs => {
+                    let lines = &mut self.pairs[first / 2..(first + GROUP) / 2];
+                    kernels::turn_pairs(instructions, &integers, lines);
+                }
+                Packing::Fours { sum_len } => {
+                    let lines = &mut self.fours[first / 4..(first + GROUP) / 4];
+                    kernels::turn_fours(instructions, &integers, lines);
+                    let sums = lines.chunks_exact(sum_len / 4).zip(first / sum_len..);
+                    for (i, (lines, sum)) in sums.enumerate() {
+                        self.starts[sum] = kernels::start(instructions, lines);
+                        if let Some(line) = self.steps.get_mut(sum) {
+                            let step = (start + i * sum_len) / STEPPED;
+                            *line = Line(units.each_ref().map(|unit| [unit.steps[step]; 2]));
+                        }
                     }
                 }
-            }
-            for (group, lines) in lines.as_chunks_mut::<{ GROUP / 2 }>().0.iter_mut().enumerate() {
-                kernels::turn(instructions, &integers, group * GROUP, lines);
             }
         }
     }

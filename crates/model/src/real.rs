@@ -4,7 +4,6 @@ use candle_core::WithDType;
 
 /// f32, or f64 where equal means equal.
 pub(crate) trait Real: WithDType {
-    const NAN: Self;
     const NEG_INFINITY: Self;
 
     fn from_f32(value: f32) -> Self;
@@ -20,7 +19,6 @@ pub(crate) trait Real: WithDType {
 }
 
 impl Real for f32 {
-    const NAN: Self = Self::NAN;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
 
     #[inline(always)]
@@ -70,7 +68,6 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    const NAN: Self = Self::NAN;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Rotary position embedding: half-split (NeoX) pairs over the whole head, no scaling.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::rotary_emb::rope_thd;
 
 use crate::Error;
@@ -13,8 +13,8 @@ pub(crate) struct Rope {
 }
 
 impl Rope {
-    /// Row `i` stands at `positions[i]`; angles are computed in double precision and rounded once.
-    pub(crate) fn new(config: &Config, positions: &[usize], dtype: DType) -> Result<Self, Error> {
+    /// Row `i` stands at `positions[i]`; angles are in double precision.
+    pub(crate) fn new(config: &Config, positions: &[usize]) -> Result<Self, Error> {
         let half = config.head_dim / 2;
         let mut cos = Vec::with_capacity(positions.len() * half);
         let mut sin = Vec::with_capacity(positions.len() * half);
@@ -28,8 +28,8 @@ impl Rope {
         }
         let shape = (positions.len(), half);
         Ok(Self {
-            cos: Tensor::from_vec(cos, shape, &Device::Cpu)?.to_dtype(dtype)?,
-            sin: Tensor::from_vec(sin, shape, &Device::Cpu)?.to_dtype(dtype)?,
+            cos: Tensor::from_vec(cos, shape, &Device::Cpu)?,
+            sin: Tensor::from_vec(sin, shape, &Device::Cpu)?,
         })
     }
 

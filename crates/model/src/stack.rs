@@ -45,7 +45,7 @@ impl Stack {
         Ok(match dtype {
             DType::F64 => Self::Reference(
                 layers
-                    .map(|idx| layer::Layer::load(weights, idx, config, dtype))
+                    .map(|idx| layer::Layer::load(weights, idx, config))
                     .collect::<Result<_, _>>()?,
             ),
             _ => Self::Single(Box::new(Single {
@@ -83,7 +83,7 @@ impl Stack {
     ) -> Result<Tensor, Error> {
         match self {
             Self::Reference(layers) => {
-                let pass = Pass::new(Rows { parts }, config, input.dtype())?;
+                let pass = Pass::new(Rows { parts }, config)?;
                 let mut states = input;
                 for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
                     if !keep_going() {

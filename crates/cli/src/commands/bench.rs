@@ -3,7 +3,7 @@
 mod stream;
 
 use std::io::Write;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,9 +15,6 @@ use self::stream::Stream;
 use crate::arguments::{Bench, Device};
 use crate::model_source::ModelSource;
 use crate::terminal::{milliseconds, print_json, size};
-
-/// Number of threads, for all libraries of this process that have some.
-const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// Tokens that go through the model between two looks at the clock while a prompt comes in.
 const CHUNK: usize = 128;
@@ -66,13 +63,11 @@ pub(crate) fn run(arguments: &Bench) -> Result<ExitCode> {
     if arguments.device == Device::Cuda {
         bail!("this build computes on the CPU alone; leave out --device cuda");
     }
-    let n_threads = arguments.threads.unwrap_or_else(|| {
-        let given = std::env::var(THREADS).ok().and_then(|n| n.parse().ok());
-        given.unwrap_or(std::thread::available_parallelism().map_or(1, usize::from))
-    });
-    if std::env::var(THREADS).as_deref() != Ok(n_threads.to_string().as_str()) {
-        return again_with(n_threads);
-    }
+    let n_threads = match arguments.threads {
+        Some(n_threads) => n_threads,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    model::set_n_threads(n_threads);
     let report = measure(arguments, n_threads)?;
     if arguments.json {
         print_json(&report)?;
@@ -80,17 +75,6 @@ pub(crate) fn run(arguments: &Bench) -> Result<ExitCode> {
         print(&report)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Thread pools read their size once, before anything here could tell them: so this runs in a process of its own.
-fn again_with(n_threads: usize) -> Result<ExitCode> {
-    let program = std::env::current_exe().context("where this program lies is not known")?;
-    let status = Command::new(&program)
-        .args(std::env::args_os().skip(1))
-        .env(THREADS, n_threads.to_string())
-        .status()
-        .with_context(|| format!("cannot start {}", program.display()))?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {

@@ -77,7 +77,7 @@ impl Case {
 
     fn found<T: Attend>(&self, format: CacheFormat) -> Vec<f64> {
         let queries: Vec<T> = self.queries.iter().map(|query| T::from_f64(*query)).collect();
-        let mut out = vec![T::NAN; queries.len()];
+        let mut out = vec![T::from_f64(f64::NAN); queries.len()];
         let store = self.store(format, T::DTYPE);
         let mut scratch = Scratch::default();
         // Twice, as what a call leaves in the scratch may not show in the next.

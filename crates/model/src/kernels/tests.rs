@@ -115,12 +115,15 @@ impl Case {
     fn product(&self, instructions: Instructions, in_panels: bool) -> Vec<f32> {
         let (view, operand) = (self.view(), self.operand());
         let mut stripes = Stripes::default();
-        stripes.fill(self.layout.activations(), &operand);
+        let packing = self.layout.packing();
+        if let Some(packing) = packing {
+            stripes.fill(self.layout.activations(), packing, &operand);
+        }
         let x = (&stripes, operand.n_rows);
         let mut out = vec![f32::NAN; self.n_rows() * self.n_outputs];
         pool::for_each_columns(&mut out, self.n_outputs, 24, |mut columns| {
             let outputs = columns.range();
-            match in_panels {
+            match in_panels && packing.is_some() {
                 false => multiply(instructions, &view, outputs, &operand, &mut columns, 0),
                 true => product::multiply(instructions, &view, outputs, x, &mut columns, 0),
             }
@@ -204,19 +207,24 @@ proptest! {
     }
 
     #[test]
-    fn a_row_gives_the_same_bits_whatever_stands_beside_it(
+    fn a_row_gives_the_same_bits_alone_beside_others_and_in_panels(
         (layout, n_inputs) in shapes(),
+        n_outputs in 1..40usize,
         n_rows in 2..17usize,
         seed in any::<u64>(),
     ) {
-        let together = Case::new(layout, 9, n_inputs, n_rows, seed);
-        let found = together.product(Instructions::best(), false);
-        for row in 0..n_rows {
-            let mut alone = Case::new(layout, 9, n_inputs, n_rows, seed);
-            alone.x = together.x[row * n_inputs..(row + 1) * n_inputs].to_vec();
-            let alone = alone.product(Instructions::best(), false);
-            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-            prop_assert_eq!(bits(&alone), bits(&found[row * 9..(row + 1) * 9]));
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let together = Case::new(layout, n_outputs, n_inputs, n_rows, seed);
+        for instructions in instructions() {
+            let found = together.product(instructions, false);
+            let in_panels = together.product(instructions, true);
+            prop_assert_eq!(bits(&in_panels), bits(&found), "{:?} {:?}", layout, instructions);
+            for row in 0..n_rows {
+                let mut alone = Case::new(layout, n_outputs, n_inputs, n_rows, seed);
+                alone.x = together.x[row * n_inputs..(row + 1) * n_inputs].to_vec();
+                let alone = alone.product(instructions, false);
+                prop_assert_eq!(bits(&alone), bits(&found[row * n_outputs..(row + 1) * n_outputs]));
+            }
         }
     }
 }

@@ -56,56 +56,83 @@ impl Float for Bf16 {
 
 pub(super) fn run<F: Float, const ROWS: usize>(task: Task<'_, ROWS>) {
     // SAFETY: the machine has what is asked for, see [`super::run`].
-    unsafe { outputs::<F, ROWS>(task) }
+    unsafe {
+        match ROWS {
+            1 => outputs::<F, ROWS, 4>(task),
+            _ => outputs::<F, ROWS, 2>(task),
+        }
+    }
 }
 
-/// Sums that do not wait for one another.
+/// Sums of one product. With those of some outputs and rows they are as many as hide the latency of a multiplication.
 const N_SUMS: usize = 2;
 
 const LANES: usize = 8;
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn outputs<F: Float, const ROWS: usize>(mut task: Task<'_, ROWS>) {
+fn outputs<F: Float, const ROWS: usize, const OUTPUTS: usize>(mut task: Task<'_, ROWS>) {
     let n = task.x.n_inputs;
     let x = task.starts(&task.x.values, n);
-    for (i, output) in task.outputs.clone().enumerate() {
-        let (row, _) = task.row(output);
-        let mut sums = [[_mm256_setzero_ps(); N_SUMS]; ROWS];
+    let (rows, _) = task.rows();
+    for (block, rows) in rows.as_chunks::<OUTPUTS>().0.iter().enumerate() {
+        let first = block * OUTPUTS;
+        if task.outputs.len() <= first {
+            break;
+        }
+        let mut sums = [[[_mm256_setzero_ps(); N_SUMS]; OUTPUTS]; ROWS];
         let whole = n - n % (LANES * N_SUMS);
         for start in (0..whole).step_by(LANES * N_SUMS) {
-            for j in 0..N_SUMS {
-                let at = start + j * LANES;
-                // SAFETY: eight weights and eight activations of each row follow, as `at + 8` is at most `n`.
-                unsafe {
-                    let weights = F::load(row.add(at * F::N_BYTES));
-                    for (x, sums) in x.iter().zip(&mut sums) {
-                        sums[j] = _mm256_fmadd_ps(weights, _mm256_loadu_ps(x.add(at)), sums[j]);
-                    }
-                }
-            }
+            // SAFETY: sixteen weights and sixteen activations of each row follow.
+            unsafe { add::<F, ROWS, OUTPUTS>(rows, &x, start, &mut sums) };
         }
-        // What is left, filled up with zeros.
-        let mut rest = [0u8; LANES * N_SUMS * 4];
-        let n_left = n - whole;
-        // SAFETY: the last `n_left` weights of the row, which are fewer than the room.
-        let left =
-            unsafe { std::slice::from_raw_parts(row.add(whole * F::N_BYTES), n_left * F::N_BYTES) };
-        rest[..left.len()].copy_from_slice(left);
-        for (row, sums) in sums.iter_mut().enumerate().take(if n_left == 0 { 0 } else { ROWS }) {
-            let mut values = [0.0; LANES * N_SUMS];
-            let first = (task.first_row + row) * n + whole;
-            values[..n_left].copy_from_slice(&task.x.values[first..first + n_left]);
-            for (j, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: both arrays have sixteen values.
-                unsafe {
-                    let weights = F::load(rest.as_ptr().add(j * LANES * F::N_BYTES));
-                    let x = _mm256_loadu_ps(values.as_ptr().add(j * LANES));
-                    *sum = _mm256_fmadd_ps(weights, x, *sum);
-                }
+        if whole < n {
+            // What is left, filled up with zeros.
+            let mut weights = [[0u8; LANES * N_SUMS * 4]; OUTPUTS];
+            let mut values = [[0f32; LANES * N_SUMS]; ROWS];
+            for (weights, row) in weights.iter_mut().zip(rows) {
+                let n_bytes = (n - whole) * F::N_BYTES;
+                // SAFETY: the last bytes of the row, which are fewer than the room.
+                let left =
+                    unsafe { std::slice::from_raw_parts(row.add(whole * F::N_BYTES), n_bytes) };
+                weights[..n_bytes].copy_from_slice(left);
             }
+            for (row, values) in values.iter_mut().enumerate() {
+                let first = (task.first_row + row) * n;
+                values[..n - whole].copy_from_slice(&task.x.values[first + whole..first + n]);
+            }
+            let (weights, values) =
+                (weights.each_ref().map(|row| row.as_ptr()), values.each_ref().map(|x| x.as_ptr()));
+            // SAFETY: all arrays have sixteen values.
+            unsafe { add::<F, ROWS, OUTPUTS>(&weights, &values, 0, &mut sums) };
         }
         for (out, sums) in task.out.iter_mut().zip(&sums) {
-            out[i] = total(_mm256_add_ps(sums[0], sums[1]));
+            for (out, sums) in out[first..].iter_mut().zip(sums) {
+                *out = total(_mm256_add_ps(sums[0], sums[1]));
+            }
+        }
+    }
+}
+
+/// Adds the products of [`LANES`] times [`N_SUMS`] inputs from `start` on.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+// SAFETY: for callers: all pointers are to rows that have these inputs.
+unsafe fn add<F: Float, const ROWS: usize, const OUTPUTS: usize>(
+    rows: &[*const u8; OUTPUTS],
+    x: &[*const f32; ROWS],
+    start: usize,
+    sums: &mut [[[__m256; N_SUMS]; OUTPUTS]; ROWS],
+) {
+    for j in 0..N_SUMS {
+        let at = start + j * LANES;
+        for (i, row) in rows.iter().enumerate() {
+            // SAFETY: as the caller says.
+            let weights = unsafe { F::load(row.add(at * F::N_BYTES)) };
+            for (x, sums) in x.iter().zip(&mut *sums) {
+                // SAFETY: as above.
+                let x = unsafe { _mm256_loadu_ps(x.add(at)) };
+                sums[i][j] = _mm256_fmadd_ps(weights, x, sums[i][j]);
+            }
         }
     }
 }

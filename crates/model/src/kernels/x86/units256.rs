@@ -2,13 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{Task, joined, total};
-use crate::layout::{LONGEST_UNIT, scales_and_minima};
-use crate::operand::SUMMED;
+use super::{TILE, Task, joined, sums_of_lanes};
+use crate::layout::{LONGEST_UNIT, STEPPED, scales_and_minima};
 
 const GROUPS: usize = LONGEST_UNIT / 32;
 
-const N_SUMS: usize = LONGEST_UNIT / SUMMED;
+const N_SUMS: usize = LONGEST_UNIT / STEPPED;
 
 /// 256 weights taken apart.
 pub(super) struct Parts {
@@ -16,15 +15,16 @@ pub(super) struct Parts {
     integers: [__m256i; GROUPS],
     /// What each pair of products is multiplied with, in 16 bits.
     scales: [__m256i; GROUPS],
-    /// What each sum of 16 activations is multiplied with.
+    /// What each sum of 16 activations is multiplied with, for minima or for [`Unit::OFFSET`].
     minima: __m256i,
     scale: f32,
-    /// Of the products of `minima`.
     minimum_scale: f32,
 }
 
 pub(super) trait Unit {
     const N_BYTES: usize;
+    /// The integers are too large by this, where there are no minima.
+    const OFFSET: i32 = 0;
 
     // SAFETY: for callers: `block` is a whole block, and the machine has AVX2 and F16C.
     unsafe fn load(block: *const u8) -> Parts;
@@ -167,6 +167,7 @@ pub(super) struct Q6K;
 
 impl Unit for Q6K {
     const N_BYTES: usize = 210;
+    const OFFSET: i32 = 32;
 
     #[inline(always)]
     // SAFETY: for callers: see the trait.
@@ -198,10 +199,9 @@ impl Unit for Q6K {
                     two_scales(scales[12], scales[13]),
                     two_scales(scales[14], scales[15]),
                 ],
-                // The integers are too large by 32.
                 minima: _mm256_cvtepi8_epi16(_mm_loadu_si128(block.add(192).cast())),
                 scale: half_float(block.add(208)),
-                minimum_scale: -32.0 * half_float(block.add(208)),
+                minimum_scale: 0.0,
             }
         }
     }
@@ -218,35 +218,56 @@ fn outputs<U: Unit, const ROWS: usize>(mut task: Task<'_, ROWS>) {
     let n_units = n / LONGEST_UNIT;
     let x = task.starts(&task.x.integers, n);
     let factors = task.starts(&task.x.factors, n_units);
-    let x_sums = task.starts(&task.x.sums, n / SUMMED);
-    for (i, output) in task.outputs.clone().enumerate() {
-        let (row, _) = task.row(output);
-        let mut sums = [_mm256_setzero_ps(); ROWS];
-        for idx in 0..n_units {
+    let x_sums = task.starts(&task.x.sums, n / STEPPED);
+    let (rows, _) = task.rows();
+    let mut totals = [_mm256_setzero_ps(); ROWS];
+    for idx in 0..n_units {
+        let (mut scales, mut minimum_scales) = ([0.0; TILE], [0.0; TILE]);
+        let mut products = [[_mm256_setzero_si256(); TILE]; ROWS];
+        let mut minima = [[_mm256_setzero_si256(); TILE]; ROWS];
+        for (i, row) in rows.iter().enumerate() {
             // SAFETY: the row of weights and those of activations have this unit.
             unsafe {
                 let parts = U::load(row.add(idx * U::N_BYTES));
+                (scales[i], minimum_scales[i]) = (parts.scale, parts.minimum_scale);
                 for r in 0..ROWS {
                     let x = x[r].add(idx * LONGEST_UNIT);
-                    let mut products = _mm256_setzero_si256();
+                    let mut sums = _mm256_setzero_si256();
                     for group in 0..GROUPS {
                         let x = _mm256_loadu_si256(x.add(group * 32).cast());
                         let pairs = _mm256_maddubs_epi16(parts.integers[group], x);
                         let scaled = _mm256_madd_epi16(parts.scales[group], pairs);
-                        products = _mm256_add_epi32(products, scaled);
+                        sums = _mm256_add_epi32(sums, scaled);
                     }
                     let x_sums = _mm256_loadu_si256(x_sums[r].add(idx * N_SUMS).cast());
-                    let minima = _mm256_madd_epi16(parts.minima, x_sums);
-                    let [of_x, _] = *factors[r].add(idx);
-                    let scale = _mm256_set1_ps(parts.scale * of_x);
-                    let minimum_scale = _mm256_set1_ps(parts.minimum_scale * of_x);
-                    sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, sums[r]);
-                    sums[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(minima), minimum_scale, sums[r]);
+                    minima[r][i] = _mm256_madd_epi16(parts.minima, x_sums);
+                    if U::OFFSET != 0 {
+                        let excess = _mm256_set1_epi32(U::OFFSET);
+                        let excess = _mm256_mullo_epi32(minima[r][i], excess);
+                        sums = _mm256_sub_epi32(sums, excess);
+                    }
+                    products[r][i] = sums;
                 }
             }
         }
-        for (out, sum) in task.out.iter_mut().zip(sums) {
-            out[i] = total(sum);
+        // SAFETY: eight floats each, and a factor of each row for this unit.
+        unsafe {
+            let scales = _mm256_loadu_ps(scales.as_ptr());
+            let minimum_scales = _mm256_loadu_ps(minimum_scales.as_ptr());
+            for r in 0..ROWS {
+                let [of_x, _] = *factors[r].add(idx);
+                let of_x = _mm256_set1_ps(of_x);
+                let sums = _mm256_cvtepi32_ps(sums_of_lanes(&products[r]));
+                totals[r] = _mm256_fmadd_ps(sums, _mm256_mul_ps(scales, of_x), totals[r]);
+                if U::OFFSET == 0 {
+                    let sums = _mm256_cvtepi32_ps(sums_of_lanes(&minima[r]));
+                    let scales = _mm256_mul_ps(minimum_scales, of_x);
+                    totals[r] = _mm256_fmadd_ps(sums, scales, totals[r]);
+                }
+            }
         }
+    }
+    for (row, totals) in totals.into_iter().enumerate() {
+        task.write(row, totals);
     }
 }
