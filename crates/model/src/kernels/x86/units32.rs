@@ -316,22 +316,22 @@ unsafe fn add<U: Unit, const VNNI: bool, const ODD: bool, const ROWS: usize>(
         for i in 0..TILE / 2 {
             let a = U::load::<ODD>(rows[i], idx);
             let b = U::load::<ODD>(rows[i + TILE / 2], idx);
-            for row in 0..ROWS {
+            for (row, halves) in halves.iter_mut().enumerate() {
                 let x = _mm256_loadu_si256(x.integers[row].add(idx * GROUP).cast());
                 let (a, b) = (products::<U, VNNI>(a, x), products::<U, VNNI>(b, x));
-                halves[row][i] = match U::BYTES {
+                halves[i] = match U::BYTES {
                     Bytes::Halves(_) => sums_of_halves::<true>(a, b),
                     _ => sums_of_halves::<false>(a, b),
                 };
             }
         }
-        for row in 0..ROWS {
+        for (row, halves) in halves.iter().enumerate() {
             let mut integers = match U::BYTES {
                 Bytes::Halves(_) => {
-                    let pairs = sums_of_quarters::<true>(&halves[row]);
+                    let pairs = sums_of_quarters::<true>(halves);
                     _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
                 }
-                _ => sums_of_quarters::<false>(&halves[row]),
+                _ => sums_of_quarters::<false>(halves),
             };
             if let Bytes::Halves(offset @ 1..) | Bytes::Unsigned(offset @ 1..) = U::BYTES {
                 let sums = x.sums[row].add(idx * (GROUP / STEPPED)).cast::<i32>();
