@@ -16,6 +16,7 @@ const UNSAFE: &[&str] = &[
     "crates/model/src/kernels/x86.rs",
     "crates/model/src/kernels/x86/plain.rs",
     "crates/model/src/kernels/x86/tile.rs",
+    "crates/model/src/kernels/x86/turn.rs",
     "crates/model/src/kernels/x86/units256.rs",
     "crates/model/src/kernels/x86/units32.rs",
     // An allocator that counts.
