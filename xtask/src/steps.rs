@@ -128,7 +128,7 @@ pub(crate) fn codegen() -> Result<()> {
     run(command.env("DACAPO_CODEGEN", "1"), LONG)
 }
 
-/// A step that waits for what a screen shows, and whose waits a busy machine has been seen to exceed: CI skips it by name.
+/// A step that a person runs and CI skips by name, until it is known to pass there.
 fn by_hand(step: impl FnOnce() -> Result<()>) -> Result<()> {
     if tools::must_be_complete() {
         return Err(tools::MissingTool {
