@@ -92,27 +92,27 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "vscode-instruct",
         about: "a real VS Code edits by instruction with a small public model",
-        run: || by_hand(|| editors::vscode_instruct(&dacapo()?)),
+        run: || editors::vscode_instruct(&dacapo()?),
     },
     Step {
         name: "newcomer-nvim",
         about: "what docs/getting-started says of Neovim leads to a suggestion that is taken",
-        run: || by_hand(|| editors::newcomer(&dacapo()?, "nvim")),
+        run: || editors::newcomer(&dacapo()?, "nvim"),
     },
     Step {
         name: "newcomer-helix",
         about: "what docs/getting-started says of Helix leads to a suggestion that is taken",
-        run: || by_hand(|| editors::newcomer(&dacapo()?, "helix")),
+        run: || editors::newcomer(&dacapo()?, "helix"),
     },
     Step {
         name: "newcomer-emacs",
         about: "what docs/getting-started says of Emacs leads to a suggestion that is taken",
-        run: || by_hand(|| editors::newcomer(&dacapo()?, "emacs")),
+        run: || editors::newcomer(&dacapo()?, "emacs"),
     },
     Step {
         name: "newcomer-vscode",
         about: "what docs/getting-started says of VS Code leads to a suggestion that is taken",
-        run: || by_hand(|| editors::newcomer(&dacapo()?, "vscode")),
+        run: || editors::newcomer(&dacapo()?, "vscode"),
     },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
 ];
@@ -126,19 +126,6 @@ pub(crate) fn codegen() -> Result<()> {
     let mut command =
         cargo(&["test", "--quiet", "--locked", "-p", "integration", "--test", "generated"]);
     run(command.env("DACAPO_CODEGEN", "1"), LONG)
-}
-
-/// A step that a person runs and CI skips by name, until it is known to pass there.
-fn by_hand(step: impl FnOnce() -> Result<()>) -> Result<()> {
-    if tools::must_be_complete() {
-        return Err(tools::MissingTool {
-            name: "a quiet machine".to_owned(),
-            reason: "this step is run by hand".to_owned(),
-            is_required: false,
-        }
-        .into());
-    }
-    step()
 }
 
 fn format() -> Result<()> {

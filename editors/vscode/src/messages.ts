@@ -1,18 +1,17 @@
-// What the server tells a person: warnings are messages, words that were asked for are a page.
+// What the server tells a person, in the editor's own messages.
 import * as vscode from 'vscode';
 import { MessageType, type ShowMessageParams } from 'vscode-languageclient/node';
 
-import type { Pages } from './pages.js';
-
-export function showMessage({ type, message }: ShowMessageParams, pages: Pages): void {
+export function showMessage({ type, message }: ShowMessageParams): void {
+  const words = `Dacapo: ${message}`;
   switch (type) {
     case MessageType.Error:
-      void vscode.window.showErrorMessage(`Dacapo: ${message}`);
+      void vscode.window.showErrorMessage(words);
       break;
     case MessageType.Warning:
-      void vscode.window.showWarningMessage(`Dacapo: ${message}`);
+      void vscode.window.showWarningMessage(words);
       break;
     default:
-      void pages.show('explanation', message);
+      void vscode.window.showInformationMessage(words);
   }
 }

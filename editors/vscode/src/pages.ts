@@ -21,6 +21,11 @@ export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposa
     await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
   }
 
+  /** The file as it is now; it may go afterwards. */
+  async showFile(name: string, file: vscode.Uri): Promise<void> {
+    await this.show(name, new TextDecoder().decode(await vscode.workspace.fs.readFile(file)));
+  }
+
   provideTextDocumentContent(uri: vscode.Uri): string {
     return this.texts.get(uri.toString()) ?? '';
   }

@@ -125,7 +125,7 @@ export class Server implements vscode.Disposable {
         this.become({ ...this.current, status });
       }
     });
-    client.onNotification(ShowMessageNotification.type, (message) => { showMessage(message, this.parts.pages); });
+    client.onNotification(ShowMessageNotification.type, showMessage);
     await client.start();
   }
 
@@ -165,6 +165,13 @@ export class Server implements vscode.Disposable {
                 ? serverSettings(this.declared, scopeUri === undefined ? undefined : vscode.Uri.parse(scopeUri))
                 : null,
             ),
+        },
+        window: {
+          // As a page of ours: for a file outside the folder, VS Code may ask first whether its authors are trusted.
+          showDocument: async ({ uri }) => {
+            await this.parts.pages.showFile('explanation', vscode.Uri.parse(uri));
+            return { success: true };
+          },
         },
       },
     };

@@ -13,7 +13,7 @@ use crate::sources::Sources;
 /// Places between which a user goes back and forth, and the one that the model looks ahead to.
 const MAX_KEPT: usize = 4;
 
-/// Saves [`crate::prompt`] from seeking the same text in the same files again; what a prompt holds does not depend on it, as long as files
+/// Saves [`crate::prompt()`] from seeking the same text in the same files again; what a prompt holds does not depend on it, as long as files
 /// change on disk no sooner than in the index.
 #[derive(Debug, Default)]
 pub struct Memo(Mutex<VecDeque<(Asked, Arc<Far>)>>);
