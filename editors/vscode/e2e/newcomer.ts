@@ -2,6 +2,7 @@
 //
 // The extension and its settings are those of the home folder; CODE_SERVER, CHROMIUM and PICTURES as in `session.ts`.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import * as path from 'node:path';
 
@@ -18,13 +19,16 @@ async function main(file: string): Promise<void> {
     console.log('the file is shown');
     await workbench.status(/Dacapo: (?!the server)/);
     console.log('the status bar says that the server is there');
+    const before = await readFile(file, 'utf8');
     await workbench.press('Control+End', 'ArrowUp', 'End', 'Enter');
     await workbench.ghostText();
     console.log('grey text comes');
     await workbench.picture('vscode-newcomer');
-    await workbench.press('Tab', 'Control+S');
+    await workbench.press('Tab');
     await workbench.noGhostText();
-    await workbench.page.locator('.tab.active:not(.dirty)').waitFor();
+    await workbench.press('Control+S');
+    const isLonger = (text: string) => before.trimEnd().length < text.trimEnd().length;
+    await workbench.until('the file on disk', () => readFile(file, 'utf8'), isLonger);
     console.log('it is taken and saved');
   } catch (error) {
     await workbench.picture('vscode-newcomer');
