@@ -65,8 +65,7 @@ class Client:
         return number
 
     def place(self):
-        lines = self.text.split("\n")
-        return {"line": len(lines) - 1, "character": len(lines[-1])}
+        return end_of(self.text)
 
     def ask(self, kind=2):
         context = {"triggerKind": kind}
@@ -74,14 +73,19 @@ class Client:
         return self.request("textDocument/inlineCompletion", place)
 
     def type(self, stroke):
-        end = self.place()
         if "insert" in stroke:
-            start, inserted = end, stroke["insert"]
-            self.text += inserted
-        else:
-            self.text, inserted = self.text[: -stroke["delete"]], ""
-            start = self.place()
-        self.version += 1
+            place = self.place()
+            self.change(place, place, self.text + stroke["insert"], stroke["insert"])
+            return
+        end, kept = self.place(), self.text[: -stroke["delete"]]
+        self.change(end_of(kept), end, kept, "")
+
+    def begin_anew(self):
+        """So that the text does not grow for ever, as nobody's does."""
+        self.change({"line": 0, "character": 0}, self.place(), HEADER, HEADER)
+
+    def change(self, start, end, text, inserted):
+        self.text, self.version = text, self.version + 1
         change = {"range": {"start": start, "end": end}, "text": inserted}
         document = {"uri": self.uri, "version": self.version}
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
@@ -125,6 +129,7 @@ class Client:
             else:
                 if until == float("inf"):
                     break
+                self.begin_anew()
         await self.answered()
 
     async def stop(self):
@@ -135,6 +140,11 @@ class Client:
         self.reading.cancel()
         if self.asked:
             sys.exit(f"requests without an answer: {sorted(self.asked)}")
+
+
+def end_of(text):
+    lines = text.split("\n")
+    return {"line": len(lines) - 1, "character": len(lines[-1])}
 
 
 def from_another_line(strokes, share):

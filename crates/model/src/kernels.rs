@@ -21,6 +21,12 @@ use crate::pool::Columns;
 /// Outputs whose weights stay in the nearest cache while the rows go by.
 const TILE: usize = 8;
 
+/// Floats of activations that stay in the second cache while the weights go by.
+const NEAR: usize = 1 << 16;
+
+/// The least common multiple of the numbers of rows that are multiplied at once.
+const MOST_ROWS: usize = 12;
+
 /// What a machine can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
@@ -62,22 +68,30 @@ pub(crate) fn multiply(
     out: &mut Columns<'_>,
     skipped: usize,
 ) {
-    for start in outputs.clone().step_by(TILE) {
-        let tile = start..outputs.end.min(start + TILE);
-        let columns = skipped + start - outputs.start..skipped + tile.end - outputs.start;
-        let mut row = 0;
-        while row < x.n_rows {
-            let (tile, columns) = (tile.clone(), columns.clone());
-            let is_plain = weights.layout.packing().is_none();
-            // As many as there are registers for their sums.
-            row += match (x.n_rows - row, is_plain) {
-                (1, _) => run::<1>(instructions, weights, tile, x, row, out.rows(row, columns)),
-                (2, _) | (3, false) | (4, true) => {
-                    run::<2>(instructions, weights, tile, x, row, out.rows(row, columns))
-                }
-                (_, true) => run::<3>(instructions, weights, tile, x, row, out.rows(row, columns)),
-                (_, false) => run::<4>(instructions, weights, tile, x, row, out.rows(row, columns)),
-            };
+    let is_plain = weights.layout.packing().is_none();
+    let n_near = (NEAR / weights.n_inputs.max(1)).max(MOST_ROWS).next_multiple_of(MOST_ROWS);
+    for first_row in (0..x.n_rows).step_by(n_near) {
+        let end_row = x.n_rows.min(first_row + n_near);
+        for start in outputs.clone().step_by(TILE) {
+            let tile = start..outputs.end.min(start + TILE);
+            let columns = skipped + start - outputs.start..skipped + tile.end - outputs.start;
+            let mut row = first_row;
+            while row < end_row {
+                let (tile, columns) = (tile.clone(), columns.clone());
+                // As many as there are registers for their sums.
+                row += match (end_row - row, is_plain) {
+                    (1, _) => run::<1>(instructions, weights, tile, x, row, out.rows(row, columns)),
+                    (2, _) | (3, false) | (4, true) => {
+                        run::<2>(instructions, weights, tile, x, row, out.rows(row, columns))
+                    }
+                    (_, true) => {
+                        run::<3>(instructions, weights, tile, x, row, out.rows(row, columns))
+                    }
+                    (_, false) => {
+                        run::<4>(instructions, weights, tile, x, row, out.rows(row, columns))
+                    }
+                };
+            }
         }
     }
 }

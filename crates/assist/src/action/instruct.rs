@@ -1,25 +1,24 @@
 //! Actions for models that follow instructions: edit, fix, tests, explain.
 
-use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use context::{Budget, PieceKind, Sources, background, fenced, with_line_feeds};
 use engine::{Priority, Sampling};
-use syntax::{Item, Language, n_errors};
-use text::{Buffer, Edit};
+use syntax::{Item, Language};
+use text::Edit;
 use tokenizer::{ChatTemplate, Message};
 use workspace::{Document, Snapshot, mask};
 
-use crate::action::change::{ActionAnswer, Change, Concern, Effect, Target};
+use crate::action::change::{ActionAnswer, Effect};
 use crate::action::concealed::Concealed;
-use crate::action::hole::{indent_of, indent_unit, without_margins};
+use crate::action::hole::{indent_of, without_margins};
 use crate::action::infill::{Filled, not_cancelled};
 use crate::action::instruction::{self, Instruction};
 use crate::action::refusal::Refusal;
 use crate::action::request::Diagnostic;
 use crate::action::test_code::is_test_of;
-use crate::action::test_file::conventional;
+use crate::action::test_file::placed;
 use crate::action::{extract, fit, minimal};
 use crate::completion::Config;
 use crate::reason::Reason;
@@ -260,36 +259,10 @@ impl Instruct<'_> {
             Ok(answer) => answer,
             Err(refusal) => return refusal.into(),
         };
-        let is_folder = |path: &Path| self.snapshot.is_folder(path);
-        let change = tests.and_then(|tests| match conventional(language, path, &is_folder) {
-            Some(file) => self.appended(language, &file, &tests),
-            None => Ok(in_module(document, &tests)),
-        });
+        let change =
+            tests.and_then(|tests| placed(self.snapshot, document, language, path, &tests));
         let effect = change.map(Effect::Edit);
         ActionAnswer { effect, raw: written.text, outcome: Some(written.outcome) }
-    }
-
-    /// At the end of a file that is open, on disk, or yet to be created.
-    fn appended(&self, language: Language, file: &Path, tests: &str) -> Result<Change, Refusal> {
-        let open =
-            self.snapshot.documents().find(|document| document.path.as_deref() == Some(file));
-        let (target, before) = match open {
-            Some(open) => {
-                let target = Target::Open { document: open.id.clone(), version: open.version };
-                (target, open.buffer.clone())
-            }
-            None => {
-                let text = match self.snapshot.read(file) {
-                    Ok(text) => Some(text),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                    Err(_) => return Err(Refusal::UnreadableTestFile),
-                };
-                let target = Target::File { path: file.to_owned(), exists: text.is_some() };
-                (target, Buffer::from(text.unwrap_or_default().as_str()))
-            }
-        };
-        let gap = if before.is_empty() { "" } else { "\n\n" };
-        Ok(change_at_end(language, target, before, &format!("{gap}{tests}\n")))
     }
 
     fn about<'s>(&'s self, subject: &Subject, words: &'s str) -> context::Subject<'s> {
@@ -403,50 +376,4 @@ fn subject(
             Ok(Subject { range, item: None })
         }
     }
-}
-
-fn change_at_end(language: Language, target: Target, before: Buffer, text: &str) -> Change {
-    let text = text.replace('\n', before.line_ending().as_str());
-    let edits = vec![Edit { range: before.len()..before.len(), text }];
-    let mut change = Change { target, before, edits, concern: None };
-    if n_errors(language, &change.before.to_string())
-        < n_errors(language, &change.after().to_string())
-    {
-        change.concern = Some(Concern::NoLongerParses);
-    }
-    change
-}
-
-/// At the end of the module `tests` of a Rust file, which is made where there is none.
-fn in_module(document: &Document, tests: &str) -> Change {
-    let target = Target::Open { document: document.id.clone(), version: document.version };
-    let buffer = &document.buffer;
-    let tests = without_module(tests);
-    let unit = indent_unit(buffer);
-    let tests = format!("{unit}{}", fit::indented(&tests, buffer, &unit));
-    let text = buffer.to_string();
-    let module = text.find("mod tests {").and_then(|at| {
-        let items = document.tree()?.items(at);
-        let body = items.into_iter().find(|item| item.name.as_deref() == Some("tests"))?.body?;
-        body.end.checked_sub(1)
-    });
-    let Some(end) = module else {
-        let text = format!("\n#[cfg(test)]\nmod tests {{\n{unit}use super::*;\n\n{tests}\n}}\n");
-        return change_at_end(Language::Rust, target, buffer.clone(), &text);
-    };
-    let text = format!("\n{tests}\n").replace('\n', buffer.line_ending().as_str());
-    let edits = vec![Edit { range: end..end, text }];
-    let concern = crate::action::parses::concern(document.tree(), buffer, &edits);
-    Change { target, before: buffer.clone(), edits, concern }
-}
-
-/// Tests without the module that the model put around them, and without its import of what is around that.
-fn without_module(tests: &str) -> String {
-    let inner = tests.find("mod tests").and_then(|at| {
-        let start = at + tests.get(at..)?.find('{')? + 1;
-        tests.get(start..tests.rfind('}')?)
-    });
-    let lines = inner.unwrap_or(tests).lines().filter(|line| line.trim() != "use super::*;");
-    let kept: Vec<&str> = lines.collect();
-    fit::dedented(kept.join("\n").trim_matches('\n').trim_end())
 }

@@ -1,11 +1,19 @@
-//! Where tests of a file belong by the custom of its language.
+//! Where tests of a file belong by the custom of its language, and the change that puts them there.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use syntax::Language;
+use syntax::{Language, n_errors};
+use text::{Buffer, Edit};
+use workspace::{Document, Snapshot};
+
+use crate::action::change::{Change, Concern, Target};
+use crate::action::hole::indent_unit;
+use crate::action::refusal::Refusal;
+use crate::action::{fit, parses};
 
 /// The file for tests of `path`, which may not exist; `None` for Rust, whose tests stand in the file itself.
-pub(crate) fn conventional(
+fn conventional(
     language: Language,
     path: &Path,
     is_folder: &dyn Fn(&Path) -> bool,
@@ -60,6 +68,93 @@ fn in_test_tree(folder: &Path) -> PathBuf {
         *part = "test".into();
     }
     parts.iter().collect()
+}
+
+/// The change that puts `tests` of what stands in `path`, which is open as `document`, to where tests of this language belong.
+pub(crate) fn placed(
+    snapshot: &Snapshot,
+    document: &Document,
+    language: Language,
+    path: &Path,
+    tests: &str,
+) -> Result<Change, Refusal> {
+    match conventional(language, path, &|path| snapshot.is_folder(path)) {
+        Some(file) => appended(snapshot, language, &file, tests),
+        None => Ok(in_module(document, tests)),
+    }
+}
+
+/// At the end of a file that is open, on disk, or yet to be created.
+fn appended(
+    snapshot: &Snapshot,
+    language: Language,
+    file: &Path,
+    tests: &str,
+) -> Result<Change, Refusal> {
+    let open = snapshot.documents().find(|document| document.path.as_deref() == Some(file));
+    let (target, before) = match open {
+        Some(open) => {
+            let target = Target::Open { document: open.id.clone(), version: open.version };
+            (target, open.buffer.clone())
+        }
+        None => {
+            let text = match snapshot.read(file) {
+                Ok(text) => Some(text),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(_) => return Err(Refusal::UnreadableTestFile),
+            };
+            let target = Target::File { path: file.to_owned(), exists: text.is_some() };
+            (target, Buffer::from(text.unwrap_or_default().as_str()))
+        }
+    };
+    let gap = if before.is_empty() { "" } else { "\n\n" };
+    Ok(change_at_end(language, target, before, &format!("{gap}{tests}\n")))
+}
+
+fn change_at_end(language: Language, target: Target, before: Buffer, text: &str) -> Change {
+    let text = text.replace('\n', before.line_ending().as_str());
+    let edits = vec![Edit { range: before.len()..before.len(), text }];
+    let mut change = Change { target, before, edits, concern: None };
+    if n_errors(language, &change.before.to_string())
+        < n_errors(language, &change.after().to_string())
+    {
+        change.concern = Some(Concern::NoLongerParses);
+    }
+    change
+}
+
+/// At the end of the module `tests` of a Rust file, which is made where there is none.
+fn in_module(document: &Document, tests: &str) -> Change {
+    let target = Target::Open { document: document.id.clone(), version: document.version };
+    let buffer = &document.buffer;
+    let tests = without_module(tests);
+    let unit = indent_unit(buffer);
+    let tests = format!("{unit}{}", fit::indented(&tests, buffer, &unit));
+    let text = buffer.to_string();
+    let module = text.find("mod tests {").and_then(|at| {
+        let items = document.tree()?.items(at);
+        let body = items.into_iter().find(|item| item.name.as_deref() == Some("tests"))?.body?;
+        body.end.checked_sub(1)
+    });
+    let Some(end) = module else {
+        let text = format!("\n#[cfg(test)]\nmod tests {{\n{unit}use super::*;\n\n{tests}\n}}\n");
+        return change_at_end(Language::Rust, target, buffer.clone(), &text);
+    };
+    let text = format!("\n{tests}\n").replace('\n', buffer.line_ending().as_str());
+    let edits = vec![Edit { range: end..end, text }];
+    let concern = parses::concern(document.tree(), buffer, &edits);
+    Change { target, before: buffer.clone(), edits, concern }
+}
+
+/// Tests without the module that the model put around them, and without its import of what is around that.
+fn without_module(tests: &str) -> String {
+    let inner = tests.find("mod tests").and_then(|at| {
+        let start = at + tests.get(at..)?.find('{')? + 1;
+        tests.get(start..tests.rfind('}')?)
+    });
+    let lines = inner.unwrap_or(tests).lines().filter(|line| line.trim() != "use super::*;");
+    let kept: Vec<&str> = lines.collect();
+    fit::dedented(kept.join("\n").trim_matches('\n').trim_end())
 }
 
 #[cfg(test)]

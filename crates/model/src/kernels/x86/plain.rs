@@ -55,17 +55,15 @@ impl Float for Bf16 {
 }
 
 pub(super) fn run<F: Float, const ROWS: usize>(task: Task<'_, ROWS>) {
+    // Eight sums and more hide the latency of a multiplication, and twelve leave registers for what is multiplied.
     // SAFETY: the machine has what is asked for, see [`super::run`].
     unsafe {
         match ROWS {
-            1 => outputs::<F, ROWS, 4>(task),
-            _ => outputs::<F, ROWS, 2>(task),
+            1 => outputs::<F, ROWS, 8>(task),
+            _ => outputs::<F, ROWS, 4>(task),
         }
     }
 }
-
-/// Sums of one product. With those of some outputs and rows they are as many as hide the latency of a multiplication.
-const N_SUMS: usize = 2;
 
 const LANES: usize = 8;
 
@@ -79,16 +77,16 @@ fn outputs<F: Float, const ROWS: usize, const OUTPUTS: usize>(mut task: Task<'_,
         if task.outputs.len() <= first {
             break;
         }
-        let mut sums = [[[_mm256_setzero_ps(); N_SUMS]; OUTPUTS]; ROWS];
-        let whole = n - n % (LANES * N_SUMS);
-        for start in (0..whole).step_by(LANES * N_SUMS) {
-            // SAFETY: sixteen weights and sixteen activations of each row follow.
+        let mut sums = [[_mm256_setzero_ps(); OUTPUTS]; ROWS];
+        let whole = n - n % LANES;
+        for start in (0..whole).step_by(LANES) {
+            // SAFETY: eight weights and eight activations of each row follow.
             unsafe { add::<F, ROWS, OUTPUTS>(rows, &x, start, &mut sums) };
         }
         if whole < n {
             // What is left, filled up with zeros.
-            let mut weights = [[0u8; LANES * N_SUMS * 4]; OUTPUTS];
-            let mut values = [[0f32; LANES * N_SUMS]; ROWS];
+            let mut weights = [[0u8; LANES * 4]; OUTPUTS];
+            let mut values = [[0f32; LANES]; ROWS];
             for (weights, row) in weights.iter_mut().zip(rows) {
                 let n_bytes = (n - whole) * F::N_BYTES;
                 // SAFETY: the last bytes of the row, which are fewer than the room.
@@ -102,18 +100,18 @@ fn outputs<F: Float, const ROWS: usize, const OUTPUTS: usize>(mut task: Task<'_,
             }
             let (weights, values) =
                 (weights.each_ref().map(|row| row.as_ptr()), values.each_ref().map(|x| x.as_ptr()));
-            // SAFETY: all arrays have sixteen values.
+            // SAFETY: all arrays have eight values.
             unsafe { add::<F, ROWS, OUTPUTS>(&weights, &values, 0, &mut sums) };
         }
         for (out, sums) in task.out.iter_mut().zip(&sums) {
             for (out, sums) in out[first..].iter_mut().zip(sums) {
-                *out = total(_mm256_add_ps(sums[0], sums[1]));
+                *out = total(*sums);
             }
         }
     }
 }
 
-/// Adds the products of [`LANES`] times [`N_SUMS`] inputs from `start` on.
+/// Adds the products of [`LANES`] inputs from `start` on.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 // SAFETY: for callers: all pointers are to rows that have these inputs.
@@ -121,18 +119,15 @@ unsafe fn add<F: Float, const ROWS: usize, const OUTPUTS: usize>(
     rows: &[*const u8; OUTPUTS],
     x: &[*const f32; ROWS],
     start: usize,
-    sums: &mut [[[__m256; N_SUMS]; OUTPUTS]; ROWS],
+    sums: &mut [[__m256; OUTPUTS]; ROWS],
 ) {
-    for j in 0..N_SUMS {
-        let at = start + j * LANES;
-        for (i, row) in rows.iter().enumerate() {
-            // SAFETY: as the caller says.
-            let weights = unsafe { F::load(row.add(at * F::N_BYTES)) };
-            for (x, sums) in x.iter().zip(&mut *sums) {
-                // SAFETY: as above.
-                let x = unsafe { _mm256_loadu_ps(x.add(at)) };
-                sums[i][j] = _mm256_fmadd_ps(weights, x, sums[i][j]);
-            }
+    // SAFETY: as the caller says.
+    let x = x.map(|x| unsafe { _mm256_loadu_ps(x.add(start)) });
+    for (i, row) in rows.iter().enumerate() {
+        // SAFETY: as above.
+        let weights = unsafe { F::load(row.add(start * F::N_BYTES)) };
+        for (x, sums) in x.iter().zip(&mut *sums) {
+            sums[i] = _mm256_fmadd_ps(weights, *x, sums[i]);
         }
     }
 }
