@@ -4,8 +4,9 @@
     python tests/replay/replay.py --dacapo target/release/dacapo --clients 10 --seconds 120
 
 Like an editor without a wait of its own it asks at every keystroke, and cancels what it asked before. Every request must
-have exactly one answer. Each client begins at another line of the session. All clients share one daemon, in folders of its own; its memory is looked at on the way, and what
-the daemon says of its own times is printed at the end. The time of a cancelled request is that from the cancellation on.
+have exactly one answer. Each client begins at another line of the session, and with the text anew at its end. All clients
+share one daemon, in folders of its own; its memory is looked at on the way, and what the daemon says of its own times is
+printed at the end. The time of a cancelled request is that from the cancellation on.
 """
 
 import argparse
@@ -25,7 +26,7 @@ HEADER = "import math\n\n\ndef distance(a, b):\n    return math.hypot(a[0] - b[0
 class Client:
     """One editor: sends what is typed, asks, cancels, and counts answers."""
 
-    def __init__(self, dacapo, environment, number, settings):
+    def __init__(self, dacapo, environment, number, settings, text=HEADER):
         self.dacapo, self.environment = dacapo, environment
         self.settings = settings
         self.uri = f"file:///replay/{number}.py"
@@ -33,7 +34,9 @@ class Client:
         self.asked = {}
         self.cancelled_at = {}
         self.times = {"suggestion": [], "nothing": [], "cancelled": []}
-        self.text, self.version = HEADER, 1
+        self.first_text = self.text = text
+        self.version = 1
+        self.items, self.took_ms = [], 0
 
     async def start(self):
         self.process = await asyncio.create_subprocess_exec(
@@ -82,7 +85,7 @@ class Client:
 
     def begin_anew(self):
         """So that the text does not grow for ever, as nobody's does."""
-        self.change({"line": 0, "character": 0}, self.place(), HEADER, HEADER)
+        self.change({"line": 0, "character": 0}, self.place(), self.first_text, self.first_text)
 
     def change(self, start, end, text, inserted):
         self.text, self.version = text, self.version + 1
@@ -100,12 +103,13 @@ class Client:
             number = message["id"]
             now = time.perf_counter()
             took = now - self.asked.pop(number)  # A second answer fails here.
-            items = (message.get("result") or {}).get("items")
+            self.items = items = (message.get("result") or {}).get("items")
             if number in self.cancelled_at:
                 kind, took = "cancelled", now - self.cancelled_at.pop(number)
             else:
                 kind = "suggestion" if items else "nothing"
-            self.times[kind].append(took * 1e3)
+            self.took_ms = took * 1e3
+            self.times[kind].append(self.took_ms)
 
     async def answered(self):
         while self.asked and not self.reading.done():
