@@ -1,12 +1,12 @@
 """Compares a built `dacapo` with llama.cpp on one GGUF file: token ids, perplexity and greedy text.
 
-    python compare_llama.py --dacapo PATH --model FILE.gguf --text FILE [--tokens 4096]
+    python compare_llama.py --dacapo PATH --model FILE.gguf --text FILE [--tokens 4096] [--rounding]
 
 Needs numpy and xllamacpp, whose library holds llama.cpp with its C interface.
 Both round activations to eight bits where the weights are quantised, in the same way. A sum in another order now and
 then moves an activation over the edge between two integers, which moves others in the layers that follow, so logits are
 some tenths apart all the same: llama.cpp's own are, between a prompt that it reads at once and token by token, and so
-its own texts part. Where they do is shown beside where the two programs do.
+its own texts part. Where they do is shown beside where the two programs do, with --rounding.
 What must agree is what is free of that rounding: the text of this file in double precision, and of a copy with the same
 weights in F32, each with llama.cpp's on the copy.
 """
@@ -281,15 +281,17 @@ def main():
     parser.add_argument("--model", required=True, type=Path)
     parser.add_argument("--text", required=True, type=Path)
     parser.add_argument("--tokens", type=int, default=4096, help="how many count for the perplexity")
+    parser.add_argument("--rounding", action="store_true", help="show what rounded activations do to texts")
     options = parser.parse_args()
     llama = Llama(options.model, options.tokens, exact_cache=False)
     results = [
         compare_tokens(options, llama, options.text.read_bytes().decode()),
         compare_perplexity(options, llama),
     ]
-    compare_noise(options, llama)
-    compare_own_texts(llama)
-    compare_greedy(options, llama)
+    if options.rounding:
+        compare_noise(options, llama)
+        compare_own_texts(llama)
+        compare_greedy(options, llama)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "f32.gguf"
         write_in_f32(options.model, copy)
