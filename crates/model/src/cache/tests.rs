@@ -125,7 +125,12 @@ fn the_released_shape_takes_what_is_promised() {
     // Keys and values of both loops, and the state that is handed on.
     check_bytes_of(released, 256, 256 * (2 * 57_344 + 20_480));
     // The second loop keeps the 4,681 positions that fit into 256 MiB.
-    assert_eq!(released.n_bytes(131_072), 131_072 * (57_344 + 20_480) + 4_681 * 57_344);
+    let whole = 131_072 * (57_344 + 20_480) + 4_681 * 57_344;
+    assert_eq!(released.n_bytes(131_072), whole);
+    if !cfg!(debug_assertions) {
+        // What was never written costs no memory then.
+        check_bytes_of(released, 131_072, whole);
+    }
 }
 
 #[test]
