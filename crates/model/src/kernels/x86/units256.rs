@@ -220,8 +220,10 @@ fn outputs<U: Unit, const ROWS: usize>(mut task: Task<'_, ROWS>) {
     let factors = task.starts(&task.x.factors, n_units);
     let x_sums = task.starts(&task.x.sums, n / STEPPED);
     let (rows, _) = task.rows();
+    let mut ahead = task.ahead();
     let mut totals = [_mm256_setzero_ps(); ROWS];
     for idx in 0..n_units {
+        ahead.ask(idx + 1, n_units);
         let (mut scales, mut minimum_scales) = ([0.0; TILE], [0.0; TILE]);
         let mut products = [[_mm256_setzero_si256(); TILE]; ROWS];
         let mut minima = [[_mm256_setzero_si256(); TILE]; ROWS];

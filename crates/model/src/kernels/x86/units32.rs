@@ -9,9 +9,6 @@ use super::{TILE, Task, joined, sums_of_halves, sums_of_quarters};
 use crate::layout::{self, GROUP, Row, STEPPED};
 use crate::panel::PANEL;
 
-/// Bytes that the processor fetches at once.
-const CACHE_LINE: usize = 64;
-
 /// How 32 weights become bytes in a register.
 pub(super) trait Unit {
     /// What the bytes are.
@@ -272,18 +269,12 @@ fn outputs<U: Unit, const VNNI: bool, const ROWS: usize>(mut task: Task<'_, ROWS
         // SAFETY: the machine has AVX, or nobody calls this.
         totals: [unsafe { _mm256_setzero_ps() }; ROWS],
     };
-    let n_bytes = task.weights.bytes.len() / task.weights.n_outputs * TILE;
-    let mut n_fetched = 0;
-    // SAFETY: `idx` stays below the number of units that a row of weights and one of activations have; nothing is read
-    // by asking for what comes next.
+    let mut ahead = task.ahead();
+    // SAFETY: `idx` stays below the number of units that a row of weights and one of activations have.
     unsafe {
         let mut factors = (_mm256_setzero_ps(), _mm256_setzero_ps());
         for idx in (0..n_units).step_by(2) {
-            // The processor does not foresee eight rows side by side: the next eight are asked for meanwhile.
-            while n_fetched * n_units < n_bytes * idx {
-                _mm_prefetch::<_MM_HINT_T1>(rows[0].wrapping_add(n_bytes + n_fetched).cast());
-                n_fetched += CACHE_LINE;
-            }
+            ahead.ask(idx, n_units);
             if idx % U::SPAN == 0 {
                 factors = U::factors(&rows, &scales, idx);
             }
