@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Task, total};
+use super::{TILE, Task, total};
 
 /// How eight stored floats become eight in single precision.
 pub(super) trait Float {
@@ -72,6 +72,7 @@ fn outputs<F: Float, const ROWS: usize, const OUTPUTS: usize>(mut task: Task<'_,
     let n = task.x.n_inputs;
     let x = task.starts(&task.x.values, n);
     let (rows, _) = task.rows();
+    let mut ahead = task.ahead();
     for (block, rows) in rows.as_chunks::<OUTPUTS>().0.iter().enumerate() {
         let first = block * OUTPUTS;
         if task.outputs.len() <= first {
@@ -80,6 +81,10 @@ fn outputs<F: Float, const ROWS: usize, const OUTPUTS: usize>(mut task: Task<'_,
         let mut sums = [[_mm256_setzero_ps(); OUTPUTS]; ROWS];
         let whole = n - n % LANES;
         for start in (0..whole).step_by(LANES) {
+            // More rows come again and again to weights that are near.
+            if F::N_BYTES < 4 && ROWS < 3 {
+                ahead.ask(first * n + OUTPUTS * (start + LANES), TILE * n);
+            }
             // SAFETY: eight weights and eight activations of each row follow.
             unsafe { add::<F, ROWS, OUTPUTS>(rows, &x, start, &mut sums) };
         }
