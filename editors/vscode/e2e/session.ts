@@ -73,7 +73,8 @@ export class Session {
   /** Saves until the file is as wanted, and returns its text. */
   async saved(name: string, isGood: (text: string) => boolean): Promise<string> {
     await this.workbench.press('Control+S');
-    return this.workbench.until(name, () => this.text(name), isGood);
+    // The workbench empties a file before it writes it.
+    return this.workbench.until(name, () => this.text(name), (text) => text !== '' && isGood(text));
   }
 
   text(name: string): Promise<string> {
