@@ -24,8 +24,8 @@ const TILE: usize = 8;
 /// Floats of activations that stay in the second cache while the weights go by.
 const NEAR: usize = 1 << 16;
 
-/// The least common multiple of the numbers of rows that are multiplied at once.
-const MOST_ROWS: usize = 12;
+/// Rows in blocks of this many leave none over, as it is a multiple of every number of rows that is multiplied at once.
+const ROW_BLOCK: usize = 12;
 
 /// What a machine can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) fn multiply(
     skipped: usize,
 ) {
     let is_plain = weights.layout.packing().is_none();
-    let n_near = (NEAR / weights.n_inputs.max(1)).max(MOST_ROWS).next_multiple_of(MOST_ROWS);
+    let n_near = (NEAR / weights.n_inputs.max(1)).max(ROW_BLOCK).next_multiple_of(ROW_BLOCK);
     for first_row in (0..x.n_rows).step_by(n_near) {
         let end_row = x.n_rows.min(first_row + n_near);
         for start in outputs.clone().step_by(TILE) {
