@@ -4,153 +4,60 @@
 
 mod buffer;
 
+mod host;
+
 mod key_value;
+
+mod memory;
+
+mod room;
+
+mod shape;
 
 mod span;
 
 use std::ops::Range;
 
-use candle_core::{DType, Device, Tensor};
-
-use self::buffer::Buffer;
 pub use self::buffer::CacheFormat;
+pub(crate) use self::host::HostMemory;
 pub(crate) use self::key_value::KeyValue;
+pub(crate) use self::memory::Memory;
+pub(crate) use self::room::Room;
+pub(crate) use self::shape::CacheShape;
+pub use self::shape::{CacheOptions, LaterLoops};
 pub(crate) use self::span::Span;
 use crate::Error;
-use crate::config::Config;
-use crate::real::Real;
 
 /// Positions of the first allocation; growth doubles, so a long sequence copies each entry about once.
 const MIN_CAPACITY: usize = 128;
-
-/// How much K/V the loops after the first keep; each gives the same results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaterLoops {
-    /// The window and a little more, whatever the length of the text.
-    Ring,
-    /// Everything, so that the text can be cut anywhere and go on from there.
-    Full,
-    /// As much as fits into this many bytes for all loops and layers, and a ring at least.
-    Within(usize),
-}
-
-/// How a sequence is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheOptions {
-    /// `None` takes half precision where the weights are stored in 16 bits or fewer and not computed with in 64.
-    pub format: Option<CacheFormat>,
-    pub later_loops: LaterLoops,
-}
-
-impl Default for CacheOptions {
-    fn default() -> Self {
-        Self { format: None, later_loops: LaterLoops::Within(256 << 20) }
-    }
-}
-
-/// What the size of a cache depends on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CacheShape {
-    pub(crate) n_loops: usize,
-    pub(crate) n_layers: usize,
-    pub(crate) n_kv_heads: usize,
-    pub(crate) head_dim: usize,
-    pub(crate) hidden_size: usize,
-    /// W.
-    pub(crate) window: usize,
-    pub(crate) max_positions: usize,
-    /// What is computed in.
-    pub(crate) dtype: DType,
-    pub(crate) format: CacheFormat,
-    pub(crate) later_loops: LaterLoops,
-    /// Positions of a loop after the first that are written at a time, at most; or W, if that is more.
-    pub(crate) chunk: usize,
-    /// Tokens that a caller may cut off a long text before its later loops have to run over a tail again.
-    pub(crate) slack: usize,
-}
-
-impl CacheShape {
-    pub(crate) fn new(
-        config: &Config,
-        dtype: DType,
-        format: CacheFormat,
-        later_loops: LaterLoops,
-    ) -> Self {
-        Self {
-            n_loops: config.n_loops,
-            n_layers: config.n_layers,
-            n_kv_heads: config.n_kv_heads,
-            head_dim: config.head_dim,
-            hidden_size: config.hidden_size,
-            window: config.window,
-            max_positions: config.max_positions,
-            dtype,
-            format,
-            later_loops,
-            chunk: 128,
-            slack: 64,
-        }
-    }
-
-    /// Bytes of a position's keys and values in all layers of one loop.
-    fn loop_bytes(&self) -> usize {
-        let vector = self.format.n_bytes(self.head_dim, self.dtype.size_in_bytes());
-        2 * self.n_layers * self.n_kv_heads * vector
-    }
-
-    /// Positions of a loop after the first that a sequence keeps at most.
-    fn later_limit(&self) -> usize {
-        let ring = self.window + self.slack + self.chunk.max(self.window);
-        let limit = match self.later_loops {
-            LaterLoops::Ring => ring,
-            LaterLoops::Full => self.max_positions,
-            LaterLoops::Within(bytes) => {
-                ring.max(bytes / (self.loop_bytes() * (self.n_loops - 1)).max(1))
-            }
-        };
-        limit.min(self.max_positions)
-    }
-
-    /// Bytes that a token after `len` others reads: of loop 0 everything, of each later loop the window.
-    pub(crate) fn attended_bytes(&self, len: usize) -> usize {
-        let local = len.min(self.window) + 1;
-        (len + 1 + (self.n_loops - 1) * local) * self.loop_bytes()
-    }
-
-    /// Bytes of a cache with room for `len` tokens.
-    pub(crate) fn n_bytes(&self, len: usize) -> usize {
-        let carried = self.hidden_size * self.dtype.size_in_bytes();
-        let later = len.min(self.later_limit()) * self.loop_bytes();
-        len * self.loop_bytes() + (self.n_loops - 1) * (later + len * carried)
-    }
-}
 
 /// Per-sequence state. Loop 0's part is valid at positions `0..len`; those of later loops as their spans say.
 #[derive(Debug)]
 pub struct Cache {
     shape: CacheShape,
-    /// `[loop][layer]`; loop 0's is the global K/V that every loop attends to.
-    kv: Vec<Vec<KeyValue>>,
-    /// `[loop]` without the last: what the loop handed on, a vector of the hidden size per position.
-    carried: Vec<Buffer>,
+    memory: Memory,
+    /// `[loop]`; what loops hand on has the room of loop 0.
+    rooms: Vec<Room>,
     /// `[loop - 1]`: how far the loops after the first have come.
     spans: Vec<Span>,
     tokens: Vec<u32>,
-    /// What the last loop made of the last token, [1, hidden], if nothing came after.
-    output: Option<Tensor>,
+    /// Length of the text at whose last token the memory holds what the last loop made of it.
+    output_at: Option<usize>,
 }
 
 impl Cache {
     pub(crate) fn new(shape: CacheShape) -> Self {
-        let layer = |_| KeyValue::new(shape.format, shape.dtype, shape.n_kv_heads, shape.head_dim);
-        let kv = (0..shape.n_loops).map(|_| (0..shape.n_layers).map(layer).collect()).collect();
-        let carried = |_| Buffer::new(CacheFormat::Exact, shape.dtype, 1, shape.hidden_size);
+        Self::within(shape, Memory::Host(HostMemory::new(&shape)))
+    }
+
+    /// A sequence whose numbers are kept in `memory`, which has no room yet.
+    pub(crate) fn within(shape: CacheShape, memory: Memory) -> Self {
         Self {
-            kv,
-            carried: (1..shape.n_loops).map(carried).collect(),
+            memory,
+            rooms: vec![Room::default(); shape.n_loops],
             spans: vec![Span::default(); shape.n_loops - 1],
             tokens: Vec::new(),
-            output: None,
+            output_at: None,
             shape,
         }
     }
@@ -171,8 +78,7 @@ impl Cache {
 
     /// Bytes that are allocated for it.
     pub fn n_bytes(&self) -> usize {
-        self.kv.iter().flatten().map(KeyValue::n_bytes).sum::<usize>()
-            + self.carried.iter().map(Buffer::n_bytes).sum::<usize>()
+        self.memory.n_bytes()
     }
 
     /// Keeps the first `len` tokens; exact, since no kept entry has seen a later token.
@@ -181,7 +87,7 @@ impl Cache {
             return;
         }
         self.tokens.truncate(len);
-        self.output = None;
+        self.output_at = None;
         for span in &mut self.spans {
             *span = span.cut(len);
         }
@@ -194,103 +100,75 @@ impl Cache {
         if max_positions < needed {
             return Err(Error::ContextFull { position: needed - 1, n_context: max_positions });
         }
-        let capacity = self.kv[0].first().map_or(0, KeyValue::capacity);
+        let Room { base, capacity } = self.rooms[0];
         if needed <= capacity {
             return Ok(());
         }
-        let grown = grown(capacity, needed, max_positions);
-        for key_value in &mut self.kv[0] {
-            key_value.rearrange(grown, 0..capacity);
-        }
-        for carried in &mut self.carried {
-            carried.rearrange(grown, 0..capacity);
-        }
-        Ok(())
+        self.rearrange(
+            0,
+            Room { base, capacity: grown(capacity, needed, max_positions) },
+            0..capacity,
+        )
     }
 
     /// Makes room for the K/V of a loop after the first at `positions`, no more than a chunk.
     ///
     /// What lies further back than the window may have to go, and the loop can no longer go on from there.
-    pub(crate) fn make_room(&mut self, loop_idx: usize, positions: &Range<usize>) {
+    pub(crate) fn make_room(
+        &mut self,
+        loop_idx: usize,
+        positions: &Range<usize>,
+    ) -> Result<(), Error> {
         let limit = self.shape.later_limit();
-        let layers = &mut self.kv[loop_idx];
-        let Some(first) = layers.first() else { return };
-        let (base, capacity) = (first.base(), first.capacity());
-        if positions.start < base {
-            self.restart(loop_idx, positions.start);
-            return self.make_room(loop_idx, positions);
+        if positions.start < self.rooms[loop_idx].base {
+            self.restart(loop_idx, positions.start)?;
         }
+        let Room { base, capacity } = self.rooms[loop_idx];
         let needed = positions.end - base;
         if needed <= capacity {
-            return;
+            return Ok(());
         }
         if needed <= limit {
-            let grown = grown(capacity, needed, limit);
-            layers.iter_mut().for_each(|layer| layer.rebase(base, 0..capacity, grown));
-            return;
+            let room = Room { base, capacity: grown(capacity, needed, limit) };
+            return self.rearrange(loop_idx, room, 0..capacity);
         }
         let new_base =
             positions.start.saturating_sub(self.shape.window + self.shape.slack).max(base);
         let kept = (new_base - base).min(capacity)..(positions.start - base).min(capacity);
-        layers.iter_mut().for_each(|layer| layer.rebase(new_base, kept.clone(), limit));
+        self.rearrange(loop_idx, Room { base: new_base, capacity: limit }, kept)?;
         let span = self.spans[loop_idx - 1];
         self.set_span(loop_idx, span);
+        Ok(())
     }
 
     /// Forgets what a loop after the first has done; it begins anew at `start`.
-    pub(crate) fn restart(&mut self, loop_idx: usize, start: usize) {
-        for layer in &mut self.kv[loop_idx] {
-            layer.rebase(start, 0..0, layer.capacity());
-        }
+    pub(crate) fn restart(&mut self, loop_idx: usize, start: usize) -> Result<(), Error> {
         self.spans[loop_idx - 1] = Span::default();
+        self.rearrange(loop_idx, Room { base: start, ..self.rooms[loop_idx] }, 0..0)
     }
 
-    pub(crate) fn layer(&self, loop_idx: usize, layer_idx: usize) -> &KeyValue {
-        &self.kv[loop_idx][layer_idx]
+    fn rearrange(&mut self, loop_idx: usize, room: Room, kept: Range<usize>) -> Result<(), Error> {
+        self.memory.rearrange(loop_idx, room, &kept)?;
+        self.rooms[loop_idx] = room;
+        Ok(())
     }
 
-    pub(crate) fn layer_mut(&mut self, loop_idx: usize, layer_idx: usize) -> &mut KeyValue {
-        &mut self.kv[loop_idx][layer_idx]
+    /// The numbers, for a model that computes on the CPU.
+    pub(crate) fn host(&self) -> Result<&HostMemory, Error> {
+        match &self.memory {
+            Memory::Host(memory) => Ok(memory),
+        }
     }
 
-    /// What loop `loop_idx` handed on at the tokens before `positions`, [positions, hidden]; zeros before the first.
-    pub(crate) fn carried_before<T: Real>(
-        &self,
-        loop_idx: usize,
-        positions: Range<usize>,
-    ) -> Result<Tensor, Error> {
-        let carried = &self.carried[loop_idx];
-        let (n, width) = (positions.len(), carried.width());
-        let mut states = vec![T::zero(); n * width];
-        let before = positions.start.saturating_sub(1)..positions.end - 1;
-        let n_zeros = n - before.len();
-        let mut scratch = vec![T::zero(); before.len() * width];
-        states[n_zeros * width..].copy_from_slice(carried.read(0, before, &mut scratch));
-        Ok(Tensor::from_vec(states, (n, width), &Device::Cpu)?)
-    }
-
-    /// What loop `loop_idx` handed on at `position`; `scratch` has room for it.
-    pub(crate) fn carried_at<'a>(
-        &'a self,
-        loop_idx: usize,
-        position: usize,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
-        self.carried[loop_idx].read(0, position..position + 1, scratch)
-    }
-
-    /// Keeps what loop `loop_idx` hands on at positions `start..`, vectors one after the other.
-    pub(crate) fn write_carried<T: Real>(&mut self, loop_idx: usize, start: usize, states: &[T]) {
-        let carried = &mut self.carried[loop_idx];
-        for (slot, state) in (start..).zip(states.chunks_exact(carried.width())) {
-            carried.write(0, slot, state);
+    pub(crate) fn host_mut(&mut self) -> Result<&mut HostMemory, Error> {
+        match &mut self.memory {
+            Memory::Host(memory) => Ok(memory),
         }
     }
 
     /// Counts `tokens` as held, once loop 0's part of them was written.
     pub(crate) fn advance(&mut self, tokens: &[u32]) {
         self.tokens.extend_from_slice(tokens);
-        self.output = None;
     }
 
     pub(crate) fn spans(&self) -> &[Span] {
@@ -304,7 +182,7 @@ impl Cache {
 
     /// Loop `loop_idx` can go on from `span`, or from as much of it as its K/V reach back for.
     pub(crate) fn set_span(&mut self, loop_idx: usize, span: Span) {
-        let base = self.kv[loop_idx].first().map_or(0, KeyValue::base);
+        let base = self.rooms[loop_idx].base;
         let from = if base == 0 { 0 } else { base + self.shape.window };
         self.spans[loop_idx - 1] = match span.from.max(from) {
             from if from <= span.to => Span { from, ..span },
@@ -317,12 +195,14 @@ impl Cache {
         self.spans.iter().all(|span| span.to == self.len())
     }
 
-    pub(crate) fn output(&self) -> Option<&Tensor> {
-        self.output.as_ref()
+    /// What the last loop made of the last token is there.
+    pub(crate) fn has_output(&self) -> bool {
+        self.output_at == Some(self.len())
     }
 
-    pub(crate) fn set_output(&mut self, output: Tensor) {
-        self.output = Some(output);
+    /// The memory holds what the last loop makes of the last token of a text of `len` tokens.
+    pub(crate) fn set_output_at(&mut self, len: usize) {
+        self.output_at = Some(len);
     }
 }
 

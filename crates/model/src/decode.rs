@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::cache::Cache;
-use crate::layer::Part;
+use crate::host::Host;
+use crate::pass::Part;
 use crate::plt::Plt;
 use crate::stack::{Single, run_single};
 
@@ -10,6 +11,7 @@ impl Plt {
     /// Appends `token` to a settled sequence and writes the logits after it.
     pub(crate) fn decode_with(
         &self,
+        host: &Host,
         single: &Single,
         token: u32,
         cache: &mut Cache,
@@ -19,6 +21,10 @@ impl Plt {
         cache.reserve(1)?;
         let (start, hidden) = (cache.len(), self.config.hidden_size);
         let n_loops = self.config.n_loops;
+        for loop_idx in 1..n_loops {
+            cache.make_room(loop_idx, &(start..start + 1))?;
+        }
+        let memory = cache.host_mut()?;
         let room = &mut *single.room();
         room.set_rows(
             (0..n_loops).map(|loop_idx| Part { loop_idx, positions: start..start + 1 }),
@@ -27,13 +33,12 @@ impl Plt {
         room.states.resize(n_loops * hidden, 0.0);
         room.normed.resize(hidden, 0.0);
         let (embedded, later) = room.states.split_at_mut(hidden);
-        self.embeddings.read(&[token], embedded);
+        host.embeddings.read(&[token], embedded);
         let emb_scale = self.config.emb_scale as f32;
         let hidden_scale = self.config.hidden_scale as f32;
         for (loop_idx, row) in (1..).zip(later.chunks_exact_mut(hidden)) {
-            cache.make_room(loop_idx, &(start..start + 1));
             let before = match start.checked_sub(1) {
-                Some(before) => cache.carried_at(loop_idx - 1, before, &mut room.normed),
+                Some(before) => memory.carried_at(loop_idx - 1, before, &mut room.normed),
                 None => {
                     room.normed.fill(0.0);
                     &room.normed
@@ -43,7 +48,7 @@ impl Plt {
                 *x = embedded * emb_scale + before * hidden_scale;
             }
         }
-        run_single(&single.layers, single.layers.len(), room, cache, &mut || true);
+        run_single(&single.layers, single.layers.len(), room, memory, &mut || true);
 
         let (handed_on, last) = room.states.split_at((n_loops - 1) * hidden);
         for (loop_idx, state) in handed_on.chunks_exact(hidden).enumerate() {
@@ -54,14 +59,14 @@ impl Plt {
                 }
                 false => state,
             };
-            cache.write_carried(loop_idx, start, state);
+            memory.write_carried(loop_idx, start, state);
         }
         cache.advance(&[token]);
         for loop_idx in 1..n_loops {
             cache.extend_span(loop_idx, cache.len());
         }
         single.norm.apply(last, &mut room.normed);
-        self.head.apply(&room.normed, &mut room.operands, logits);
+        host.head.apply(&room.normed, &mut room.operands, logits);
         Ok(())
     }
 }

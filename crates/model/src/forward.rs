@@ -1,14 +1,11 @@
 //! The forward pass: loop 0 over new tokens, later loops as far as they are needed, all loops of one token at once.
 
-use std::ops::Range;
-
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
-use crate::layer::{Part, Rows};
-use crate::plt::Plt;
-use crate::real::Real;
+use crate::pass::{Part, Pass};
+use crate::plt::{Backend, Plt};
 use crate::schedule::{Run, Shape, plan};
 use crate::stack::Stack;
 
@@ -19,6 +16,11 @@ pub struct Logits {
 }
 
 impl Logits {
+    /// `rows` is [rows, vocab].
+    pub(crate) fn new(rows: Tensor) -> Self {
+        Self { rows }
+    }
+
     pub fn n_rows(&self) -> usize {
         self.rows.dims().first().copied().unwrap_or(0)
     }
@@ -43,7 +45,7 @@ impl Plt {
     ///
     /// Any division of a text into chunks gives the same result. When it fails, the sequence is as it was before.
     pub fn extend(&self, tokens: &[u32], cache: &mut Cache) -> Result<(), Error> {
-        self.run_first_loop(tokens, cache, &mut || true).map(drop)
+        self.run_first_loop(tokens, false, cache, &mut || true).map(drop)
     }
 
     /// The same, asking `keep_going` before each layer; where it says no, the answer is `false` and the sequence is as it was.
@@ -53,7 +55,7 @@ impl Plt {
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        match self.run_first_loop(tokens, cache, keep_going) {
+        match self.run_first_loop(tokens, false, cache, keep_going) {
             Ok(_) => Ok(true),
             Err(Error::Stopped) => Ok(false),
             Err(error) => Err(error),
@@ -98,25 +100,24 @@ impl Plt {
             return Err(Error::NoTokens);
         }
         let start = cache.len();
-        let mut states = self.run_first_loop(tokens, cache, &mut || true)?;
-        for loop_idx in 1..self.config.n_loops {
-            let mut chunks = Vec::new();
-            for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
-                let positions = first..cache.len().min(first + self.cache_shape.chunk);
-                let n_layers = self.stack.len();
-                let keep_going = &mut || true;
-                chunks.push(self.run_chunk(
-                    loop_idx,
-                    positions.clone(),
-                    n_layers,
-                    cache,
-                    keep_going,
-                )?);
-                cache.extend_span(loop_idx, positions.end);
-            }
-            states = Tensor::cat(&chunks, 0)?;
+        let reads = self.config.n_loops == 1;
+        let logits = self.run_first_loop(tokens, reads, cache, &mut || true)?;
+        if let Some(logits) = logits {
+            return Ok(logits);
         }
-        self.read_out(&states)
+        let mut rows = Vec::new();
+        for loop_idx in 1..self.config.n_loops {
+            for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
+                let end = cache.len().min(first + self.cache_shape.chunk);
+                let part = Part { loop_idx, positions: first..end };
+                let reads = loop_idx + 1 == self.config.n_loops;
+                let logits =
+                    self.run_part(part, self.config.n_layers, reads, cache, &mut || true)?;
+                rows.extend(logits.map(|logits| logits.rows));
+                cache.extend_span(loop_idx, end);
+            }
+        }
+        Ok(Logits::new(Tensor::cat(&rows, 0)?))
     }
 
     /// Appends one token with all loops in a single pass over the weights.
@@ -135,13 +136,14 @@ impl Plt {
     /// that the last loop comes to: after one token of the text that all loops have been through, this is that token,
     /// and the tokens behind it are guesses that the next pass takes the second loop through, and so on.
     pub fn step(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
-        if let ([token], Stack::Single(single)) = (tokens, &self.stack)
+        if let ([token], Backend::Host(host)) = (tokens, &self.backend)
+            && let Stack::Single(single) = &host.stack
             && cache.is_settled()
         {
             let mut logits = Vec::new();
-            self.decode_with(single, *token, cache, &mut logits)?;
+            self.decode_with(host, single, *token, cache, &mut logits)?;
             let rows = Tensor::from_vec(logits, (1, self.config.vocab_size), &Device::Cpu)?;
-            return Ok(Logits { rows });
+            return Ok(Logits::new(rows));
         }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
@@ -154,47 +156,24 @@ impl Plt {
             self.check(tokens)?;
             cache.reserve(tokens.len())?;
         }
-        let text: Vec<u32> = cache.tokens().iter().chain(tokens).copied().collect();
-        let mut rows = Rows { parts: vec![Part { loop_idx: 0, positions: start..text.len() }] };
+        let len = start + tokens.len();
+        let mut parts = vec![Part { loop_idx: 0, positions: start..len }];
         let mut before = start;
         for (loop_idx, span) in (1..).zip(cache.spans()) {
-            rows.parts.push(Part { loop_idx, positions: span.to..text.len().min(before + 1) });
+            parts.push(Part { loop_idx, positions: span.to..len.min(before + 1) });
             before = span.to;
         }
-        rows.parts.retain(|part| !part.positions.is_empty());
-        let last = self.config.n_loops - 1;
-        let Some(read) = rows.parts.last().filter(|part| part.loop_idx == last).cloned() else {
+        parts.retain(|part| !part.positions.is_empty());
+        if parts.last().is_none_or(|part| part.loop_idx + 1 < self.config.n_loops) {
             return Err(Error::NoTokens);
-        };
-        let mut inputs = Vec::with_capacity(rows.parts.len());
-        for Part { loop_idx, positions } in &rows.parts {
-            let embedded = self.embeddings.look_up(&text[positions.clone()])?;
-            if *loop_idx == 0 {
-                inputs.push(embedded);
-                continue;
-            }
-            inputs.push(self.later_input(*loop_idx, &embedded, positions.clone(), cache)?);
-            cache.make_room(*loop_idx, positions);
         }
-        let (parts, n_layers) = (rows.parts.clone(), self.stack.len());
-        let input = Tensor::cat(&inputs, 0)?;
-        let states = self.stack.run(input, parts, n_layers, &self.config, cache, &mut || true)?;
-        let mut first = 0;
-        for Part { loop_idx, positions } in rows.parts.iter().filter(|part| part.loop_idx < last) {
-            let states = states.narrow(0, first, positions.len())?;
-            self.hand_on(*loop_idx, positions.start, &states, cache)?;
-            first += positions.len();
-        }
+        let pass = Pass { parts, appended: tokens, n_layers: self.config.n_layers, reads: true };
+        let logits = self.run(&pass, cache, &mut || true)?;
         cache.advance(tokens);
-        for Part { loop_idx, positions } in rows.parts.iter().filter(|part| 0 < part.loop_idx) {
+        for Part { loop_idx, positions } in pass.parts.iter().filter(|part| 0 < part.loop_idx) {
             cache.extend_span(*loop_idx, positions.end);
         }
-        let states =
-            states.narrow(0, states.dim(0)? - read.positions.len(), read.positions.len())?;
-        if read.positions.end == cache.len() {
-            self.keep_output(last, &states, cache)?;
-        }
-        self.read_out(&states)
+        logits.ok_or(Error::NoTokens)
     }
 
     /// As [`Plt::decode`], into `logits`, whose room is used again: nothing is allocated but where the sequence outgrows its room.
@@ -207,13 +186,13 @@ impl Plt {
         if !cache.is_settled() {
             self.settle(cache, || true)?;
         }
-        match &self.stack {
-            Stack::Single(single) => self.decode_with(single, token, cache, logits),
-            Stack::Reference(_) => {
-                *logits = self.decode(token, cache)?.last()?;
-                Ok(())
-            }
+        if let Backend::Host(host) = &self.backend
+            && let Stack::Single(single) = &host.stack
+        {
+            return self.decode_with(host, single, token, cache, logits);
         }
+        *logits = self.decode(token, cache)?.last()?;
+        Ok(())
     }
 
     pub(crate) fn settle_with(
@@ -224,13 +203,13 @@ impl Plt {
         mut keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
         let last_loop_is_done = cache.spans().last().is_none_or(|span| span.to == cache.len());
-        if last_loop_is_done && cache.output().is_none() {
+        if last_loop_is_done && !cache.has_output() {
             // The last loop has run but its output was not kept: the last token runs again.
             let Some(&last) = cache.tokens().last() else { return Err(Error::NoTokens) };
             cache.truncate(cache.len() - 1);
             self.extend(&[last], cache)?;
         }
-        let shape = Shape { n_layers: self.stack.len(), window: self.config.window, slack };
+        let shape = Shape { n_layers: self.config.n_layers, window: self.config.window, slack };
         let runs = plan(shape, cache.spans(), cache.len());
         for (loop_idx, run) in (1..).zip(runs) {
             let ran = match run {
@@ -244,23 +223,27 @@ impl Plt {
                 ran => ran?,
             }
         }
-        cache.output().map(|output| self.read_out(output)).transpose()
+        match &self.backend {
+            Backend::Host(host) => host.read_output(cache),
+        }
     }
 
-    /// Loop 0 over new tokens; returns its states, [tokens, hidden].
+    /// Loop 0 over new tokens.
     fn run_first_loop(
         &self,
         tokens: &[u32],
+        reads: bool,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Tensor, Error> {
-        let embedded = self.embed(tokens)?;
+    ) -> Result<Option<Logits>, Error> {
+        self.check(tokens)?;
         cache.reserve(tokens.len())?;
-        let (start, n_layers) = (cache.len(), self.stack.len());
-        let states = self.run(0, embedded, start, n_layers, cache, keep_going)?;
+        let positions = cache.len()..cache.len() + tokens.len();
+        let parts = vec![Part { loop_idx: 0, positions }];
+        let pass = Pass { parts, appended: tokens, n_layers: self.config.n_layers, reads };
+        let logits = self.run(&pass, cache, keep_going)?;
         cache.advance(tokens);
-        self.keep_output(0, &states, cache)?;
-        Ok(states)
+        Ok(logits)
     }
 
     /// A later loop through all layers from `start` to the end.
@@ -276,7 +259,8 @@ impl Plt {
         let mut position = start;
         while position < cache.len() {
             let end = cache.len().min(position + chunk);
-            self.run_chunk(loop_idx, position..end, self.stack.len(), cache, keep_going)?;
+            let part = Part { loop_idx, positions: position..end };
+            self.run_part(part, self.config.n_layers, false, cache, keep_going)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
@@ -294,7 +278,7 @@ impl Plt {
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<(), Error> {
         // Until the end is reached nothing of it can be gone on from.
-        cache.restart(loop_idx, start);
+        cache.restart(loop_idx, start)?;
         let whole_from = start + shape.reach();
         let mut position = start;
         while position < cache.len() {
@@ -306,68 +290,40 @@ impl Plt {
                 false => (cache.len(), shape.n_layers),
             };
             let end = cache.len().min(band_end).min(position + chunk);
-            self.run_chunk(loop_idx, position..end, n_layers, cache, keep_going)?;
+            let part = Part { loop_idx, positions: position..end };
+            self.run_part(part, n_layers, false, cache, keep_going)?;
             position = end;
         }
         cache.set_span(loop_idx, Span { from: whole_from, to: cache.len() });
         Ok(())
     }
 
-    /// Tokens at `positions`, which the first loop has seen, through the first `n_layers` layers of a later loop.
-    fn run_chunk(
+    /// Tokens that the first loop has seen, through the first `n_layers` layers of a later loop.
+    fn run_part(
         &self,
-        loop_idx: usize,
-        positions: Range<usize>,
+        part: Part,
         n_layers: usize,
+        reads: bool,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Tensor, Error> {
-        let embedded = self.embed(&cache.tokens()[positions.clone()])?;
-        let input = self.later_input(loop_idx, &embedded, positions.clone(), cache)?;
-        cache.make_room(loop_idx, &positions);
-        let states = self.run(loop_idx, input, positions.start, n_layers, cache, keep_going)?;
-        if n_layers == self.stack.len() && positions.end == cache.len() {
-            self.keep_output(loop_idx, &states, cache)?;
-        }
-        Ok(states)
+    ) -> Result<Option<Logits>, Error> {
+        let pass = Pass { parts: vec![part], appended: &[], n_layers, reads };
+        self.run(&pass, cache, keep_going)
     }
 
-    /// One loop of tokens from `start` on through the first `n_layers` layers, whose K/V and the next layer's are written.
-    ///
-    /// Where these are all layers, what the loop hands on is written too. Returns the states, [tokens, hidden].
+    /// One pass; loop 0 has room for its rows.
     fn run(
         &self,
-        loop_idx: usize,
-        input: Tensor,
-        start: usize,
-        n_layers: usize,
+        pass: &Pass<'_>,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Tensor, Error> {
-        let parts = vec![Part { loop_idx, positions: start..start + input.dim(0)? }];
-        let states = self.stack.run(input, parts, n_layers, &self.config, cache, keep_going)?;
-        if n_layers == self.stack.len() && loop_idx + 1 < self.config.n_loops {
-            self.hand_on(loop_idx, start, &states, cache)?;
+    ) -> Result<Option<Logits>, Error> {
+        for Part { loop_idx, positions } in pass.parts.iter().filter(|part| 0 < part.loop_idx) {
+            cache.make_room(*loop_idx, positions)?;
         }
-        Ok(states)
-    }
-
-    fn keep_output(
-        &self,
-        loop_idx: usize,
-        states: &Tensor,
-        cache: &mut Cache,
-    ) -> Result<(), Error> {
-        if loop_idx + 1 == self.config.n_loops {
-            cache.set_output(states.narrow(0, states.dim(0)? - 1, 1)?);
+        match &self.backend {
+            Backend::Host(host) => host.run(pass, &self.config, cache, keep_going),
         }
-        Ok(())
-    }
-
-    /// Token embeddings, [tokens, hidden].
-    fn embed(&self, tokens: &[u32]) -> Result<Tensor, Error> {
-        self.check(tokens)?;
-        self.embeddings.look_up(tokens)
     }
 
     pub(crate) fn check(&self, tokens: &[u32]) -> Result<(), Error> {
@@ -379,51 +335,5 @@ impl Plt {
             Some(&token) => Err(Error::Token { token, vocab_size }),
             None => Ok(()),
         }
-    }
-
-    /// Input of a loop after the first: emb_scale * embedding + hidden_scale * previous loop's state of the token before.
-    fn later_input(
-        &self,
-        loop_idx: usize,
-        embedded: &Tensor,
-        positions: Range<usize>,
-        cache: &Cache,
-    ) -> Result<Tensor, Error> {
-        let before = match self.dtype {
-            DType::F64 => cache.carried_before::<f64>(loop_idx - 1, positions)?,
-            _ => cache.carried_before::<f32>(loop_idx - 1, positions)?,
-        };
-        Ok(((embedded * self.config.emb_scale)? + (before * self.config.hidden_scale)?)?)
-    }
-
-    /// Keeps what a loop passes to the next at positions `start..`.
-    fn hand_on(
-        &self,
-        loop_idx: usize,
-        start: usize,
-        states: &Tensor,
-        cache: &mut Cache,
-    ) -> Result<(), Error> {
-        fn keep<T: Real>(
-            states: &Tensor,
-            loop_idx: usize,
-            start: usize,
-            cache: &mut Cache,
-        ) -> Result<(), Error> {
-            cache.write_carried(loop_idx, start, &states.flatten_all()?.to_vec1::<T>()?);
-            Ok(())
-        }
-        let states = match self.config.normalize_per_loop {
-            true => &self.norm.forward(states)?,
-            false => states,
-        };
-        match self.dtype {
-            DType::F64 => keep::<f64>(states, loop_idx, start, cache),
-            _ => keep::<f32>(states, loop_idx, start, cache),
-        }
-    }
-
-    fn read_out(&self, states: &Tensor) -> Result<Logits, Error> {
-        Ok(Logits { rows: self.head.forward(&self.norm.forward(states)?)? })
     }
 }

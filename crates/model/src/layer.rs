@@ -7,9 +7,10 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{sigmoid, silu};
 
 use crate::attention::{Heads, Scratch, attend};
-use crate::cache::Cache;
+use crate::cache::HostMemory;
 use crate::config::Config;
 use crate::linear::Linear;
+use crate::pass::Part;
 use crate::rope::Rope;
 use crate::{Error, Weights};
 
@@ -66,32 +67,9 @@ impl Gate {
     }
 }
 
-/// Consecutive tokens in one loop.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) loop_idx: usize,
-    pub(crate) positions: Range<usize>,
-}
-
-/// The rows that go through the layers together, part by part.
-///
-/// Loop 0 comes first where it is among them. In each layer the K/V of all rows are written before any row attends, as
-/// a row sees its own token; what a row takes from the loop before was made in an earlier pass.
-#[derive(Debug, Clone)]
-pub(crate) struct Rows {
-    pub(crate) parts: Vec<Part>,
-}
-
-impl Rows {
-    /// Position of each row.
-    fn positions(&self) -> Vec<usize> {
-        self.parts.iter().flat_map(|part| part.positions.clone()).collect()
-    }
-}
-
-/// What all layers need of some rows besides the rows themselves.
-pub(crate) struct Pass {
-    rows: Rows,
+/// Where the rows of a places stand, as all layers need it.
+pub(crate) struct Places<'a> {
+    parts: &'a [Part],
     rope: Rope,
     /// Keys that each row sees of loop 0: its own and all before.
     seen_globally: Vec<Range<usize>>,
@@ -99,13 +77,13 @@ pub(crate) struct Pass {
     seen_locally: Vec<Range<usize>>,
 }
 
-impl Pass {
-    pub(crate) fn new(rows: Rows, config: &Config) -> Result<Self, Error> {
-        let positions = rows.positions();
+impl<'a> Places<'a> {
+    pub(crate) fn new(parts: &'a [Part], config: &Config) -> Result<Self, Error> {
+        let positions: Vec<usize> = parts.iter().flat_map(|part| part.positions.clone()).collect();
         let rope = Rope::new(config, &positions)?;
         let seen_locally = |position: &usize| position.saturating_sub(config.window)..position + 1;
         Ok(Self {
-            rows,
+            parts,
             rope,
             seen_globally: positions.iter().map(|position| 0..position + 1).collect(),
             seen_locally: positions.iter().map(seen_locally).collect(),
@@ -183,14 +161,14 @@ impl Layer {
     pub(crate) fn forward(
         &self,
         x: &Tensor,
-        pass: &Pass,
+        places: &Places<'_>,
         layer_idx: usize,
         config: &Config,
-        cache: &mut Cache,
+        memory: &mut HostMemory,
     ) -> Result<Tensor, Error> {
         let n_rows = x.dim(0)?;
-        let queries = self.project(x, pass, layer_idx, config, cache)?;
-        let attended = self.attend(x, &queries, pass, layer_idx, config, cache)?;
+        let queries = self.project(x, places, layer_idx, config, memory)?;
+        let attended = self.attend(x, &queries, places, layer_idx, config, memory)?;
         let x = (x + self.output.forward(&attended.reshape((n_rows, ()))?)?)?;
 
         let gate_up = self.gate_up.forward(&self.post_attention_norm.forward(&x)?)?;
@@ -207,12 +185,12 @@ impl Layer {
     pub(crate) fn project(
         &self,
         x: &Tensor,
-        pass: &Pass,
+        places: &Places<'_>,
         layer_idx: usize,
         config: &Config,
-        cache: &mut Cache,
+        memory: &mut HostMemory,
     ) -> Result<Tensor, Error> {
-        let Pass { rows, rope, .. } = pass;
+        let Places { parts, rope, .. } = places;
         let n_rows = x.dim(0)?;
         let mut qkv = self.qkv.forward(&self.input_norm.forward(x)?)?;
         if let Some(bias) = &self.qkv_bias {
@@ -222,7 +200,7 @@ impl Layer {
         let queries = rope.apply(&qkv.narrow(1, 0, config.n_heads)?)?;
         let keys = rope.apply(&qkv.narrow(1, config.n_heads, config.n_kv_heads)?)?;
         let values = qkv.narrow(1, config.n_heads + config.n_kv_heads, config.n_kv_heads)?;
-        write(rows, &keys, &values, layer_idx, cache)?;
+        write(parts, &keys, &values, layer_idx, memory)?;
         Ok(queries)
     }
 
@@ -231,18 +209,18 @@ impl Layer {
         &self,
         x: &Tensor,
         queries: &Tensor,
-        pass: &Pass,
+        places: &Places<'_>,
         layer_idx: usize,
         config: &Config,
-        cache: &Cache,
+        memory: &HostMemory,
     ) -> Result<Tensor, Error> {
-        let (global, local) = branches(queries, pass, layer_idx, config, cache)?;
+        let (global, local) = branches(queries, places, layer_idx, config, memory)?;
         let Some(gate) = &self.gate else {
             return Ok(global);
         };
-        let mut parts = Vec::with_capacity(pass.rows.parts.len());
+        let mut parts = Vec::with_capacity(places.parts.len());
         let mut first = 0;
-        for Part { loop_idx, positions } in &pass.rows.parts {
+        for Part { loop_idx, positions } in places.parts {
             let of_part = |all: &Tensor| all.narrow(0, first, positions.len());
             let global = of_part(&global)?;
             if *loop_idx == 0 {
@@ -259,18 +237,18 @@ impl Layer {
 
 /// Writes the rows' keys and values, each [rows, kv_heads, head_dim].
 fn write(
-    rows: &Rows,
+    parts: &[Part],
     keys: &Tensor,
     values: &Tensor,
     layer_idx: usize,
-    cache: &mut Cache,
+    memory: &mut HostMemory,
 ) -> Result<(), Error> {
     let width = keys.dim(1)? * keys.dim(2)?;
     let keys = keys.flatten_all()?.to_vec1::<f64>()?;
     let values = values.flatten_all()?.to_vec1::<f64>()?;
     let mut vectors = keys.chunks_exact(width).zip(values.chunks_exact(width));
-    for Part { loop_idx, positions } in &rows.parts {
-        let store = cache.layer_mut(*loop_idx, layer_idx);
+    for Part { loop_idx, positions } in parts {
+        let store = memory.layer_mut(*loop_idx, layer_idx);
         for (position, (keys, values)) in positions.clone().zip(&mut vectors) {
             store.write(position, keys, values);
         }
@@ -281,10 +259,10 @@ fn write(
 /// The global and the local branch of every row, each [rows, heads, head_dim]; loop 0 has no local one.
 fn branches(
     queries: &Tensor,
-    pass: &Pass,
+    places: &Places<'_>,
     layer_idx: usize,
     config: &Config,
-    cache: &Cache,
+    memory: &HostMemory,
 ) -> Result<(Tensor, Tensor), Error> {
     let heads =
         Heads { n_heads: config.n_heads, n_kv_heads: config.n_kv_heads, head_dim: config.head_dim };
@@ -297,20 +275,20 @@ fn branches(
     attend(
         heads,
         &queries,
-        &pass.seen_globally,
-        cache.layer(0, layer_idx),
+        &places.seen_globally,
+        memory.layer(0, layer_idx),
         &mut scratch,
         &mut global,
     );
     let mut first = 0;
-    for Part { loop_idx, positions } in &pass.rows.parts {
+    for Part { loop_idx, positions } in places.parts {
         let rows = first..first + positions.len();
         first = rows.end;
         if *loop_idx == 0 {
             continue;
         }
         let numbers = rows.start * row_len..rows.end * row_len;
-        let (store, seen) = (cache.layer(*loop_idx, layer_idx), &pass.seen_locally[rows]);
+        let (store, seen) = (memory.layer(*loop_idx, layer_idx), &places.seen_locally[rows]);
         attend(heads, &queries[numbers.clone()], seen, store, &mut scratch, &mut local[numbers]);
     }
     Ok((

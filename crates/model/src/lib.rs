@@ -44,6 +44,8 @@ mod real;
 
 mod rope;
 
+mod pass;
+
 mod cache;
 
 mod attention;
@@ -59,6 +61,8 @@ mod stack;
 mod verify;
 
 mod schedule;
+
+mod host;
 
 mod plt;
 

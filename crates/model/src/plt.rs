@@ -4,9 +4,7 @@ use std::path::Path;
 
 use crate::cache::{Cache, CacheFormat, CacheOptions, CacheShape};
 use crate::config::Config;
-use crate::layer::RmsNorm;
-use crate::linear::{Linear, Table};
-use crate::stack::Stack;
+use crate::host::Host;
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.
@@ -35,16 +33,17 @@ pub struct LoadOptions {
     pub cache: CacheOptions,
 }
 
+/// Where passes are computed.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Host(Host),
+}
+
 /// A loaded Parallel Loop Transformer.
 #[derive(Debug)]
 pub struct Plt {
     pub(crate) config: Config,
-    pub(crate) dtype: candle_core::DType,
-    pub(crate) embeddings: Table,
-    pub(crate) stack: Stack,
-    /// Applied after the last loop and, where the config says so, after every loop.
-    pub(crate) norm: RmsNorm,
-    pub(crate) head: Linear,
+    pub(crate) backend: Backend,
     pub(crate) cache_shape: CacheShape,
 }
 
@@ -75,25 +74,14 @@ impl Plt {
             config.n_loops = n_loops.max(1);
         }
         let dtype = options.dtype.into();
-        let shape = [config.vocab_size, config.hidden_size];
-        let embeddings = weights.matrix("model.embed_tokens.weight", shape, dtype)?;
-        let head = match config.tie_word_embeddings {
-            true => Linear::new(embeddings.clone())?,
-            false => Linear::new(weights.matrix("lm_head.weight", shape, dtype)?)?,
-        };
-        let embeddings = Table::new(embeddings);
-        // Embedding and head are done, and weigh about as much as a layer.
-        let n_parts = config.n_layers as f32 + 1.0;
-        let progress = |layer_idx| progress((layer_idx + 1) as f32 / n_parts);
-        let stack = Stack::load(weights, &config, dtype, progress)?;
-        let norm = RmsNorm::load(weights, "model.norm.weight", &config, dtype)?;
+        let backend = Backend::Host(Host::load(&config, weights, dtype, progress)?);
         let is_exact = options.dtype == DType::F64 || weights.is_stored_in_single();
         let format = options.cache.format.unwrap_or(match is_exact {
             true => CacheFormat::Exact,
             false => CacheFormat::F16,
         });
         let cache_shape = CacheShape::new(&config, dtype, format, options.cache.later_loops);
-        Ok(Self { config, dtype, embeddings, stack, norm, head, cache_shape })
+        Ok(Self { config, backend, cache_shape })
     }
 
     pub fn config(&self) -> &Config {

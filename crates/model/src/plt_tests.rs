@@ -103,8 +103,12 @@ fn check_parity(dtype: DType, tolerance: f64) {
         for loop_idx in 1..model.config().n_loops {
             let end = cache.len();
             let carried = match dtype {
-                DType::F32 => cache.carried_before::<f32>(loop_idx - 1, end..end + 1).unwrap(),
-                DType::F64 => cache.carried_before::<f64>(loop_idx - 1, end..end + 1).unwrap(),
+                DType::F32 => {
+                    cache.host().unwrap().carried_before::<f32>(loop_idx - 1, end..end + 1).unwrap()
+                }
+                DType::F64 => {
+                    cache.host().unwrap().carried_before::<f64>(loop_idx - 1, end..end + 1).unwrap()
+                }
             };
             let carried = carried.to_dtype(candle_core::DType::F64).unwrap().to_vec2().unwrap();
             check_rows(
@@ -441,7 +445,7 @@ fn unwritten_positions_are_poison() {
     let mut cache = model.new_cache();
     cache.advance(&[1]);
     cache.reserve(1).unwrap();
-    cache.make_room(1, &(0..2));
+    cache.make_room(1, &(0..2)).unwrap();
     cache.set_span(1, crate::cache::Span { from: 0, to: 1 });
     let logits = model.decode(1, &mut cache).unwrap().last().unwrap();
     assert!(logits.iter().all(|logit| logit.is_nan()));

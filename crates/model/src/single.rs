@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::attention::{Heads, Scratch, attend};
-use crate::cache::Cache;
+use crate::cache::HostMemory;
 use crate::config::Config;
-use crate::layer::Part;
 use crate::linear::{Linear, Operands};
+use crate::pass::Part;
 use crate::vector::{Angles, RmsNorm, add, sigmoid, swiglu, vector};
 use crate::{Error, Weights};
 
@@ -36,7 +36,7 @@ pub(crate) struct Layer {
 /// Memory for the rows of a pass, used again by the next.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// The rows, part by part: loop 0 first where it is among them, see [`crate::layer::Rows`].
+    /// The rows, part by part: loop 0 first where it is among them, see [`crate::pass::Pass`].
     parts: Vec<Part>,
     heads: Heads,
     /// Residual stream, [rows, hidden].
@@ -154,9 +154,9 @@ impl Layer {
     }
 
     /// The rows of `room` through this layer; writes their K/V into the cache.
-    pub(crate) fn forward(&self, layer_idx: usize, room: &mut Room, cache: &mut Cache) {
-        self.project(layer_idx, room, cache);
-        self.attend(layer_idx, room, cache);
+    pub(crate) fn forward(&self, layer_idx: usize, room: &mut Room, memory: &mut HostMemory) {
+        self.project(layer_idx, room, memory);
+        self.attend(layer_idx, room, memory);
         self.output.apply(&room.attended, &mut room.operands, &mut room.projected);
         add(&mut room.states, &room.projected);
 
@@ -170,7 +170,7 @@ impl Layer {
     /// Queries of the rows; writes their K/V into the cache.
     ///
     /// Where a row goes no further than this layer, this is all that is wanted of it.
-    pub(crate) fn project(&self, layer_idx: usize, room: &mut Room, cache: &mut Cache) {
+    pub(crate) fn project(&self, layer_idx: usize, room: &mut Room, memory: &mut HostMemory) {
         self.input_norm.apply(&room.states, &mut room.normed);
         self.qkv.apply(&room.normed, &mut room.operands, &mut room.qkv);
         let Heads { n_heads, n_kv_heads, head_dim } = room.heads;
@@ -178,7 +178,7 @@ impl Layer {
         room.queries.clear();
         let mut rows = room.qkv.chunks_exact_mut(query_len + 2 * key_len).enumerate();
         for Part { loop_idx, positions } in &room.parts {
-            let store = cache.layer_mut(*loop_idx, layer_idx);
+            let store = memory.layer_mut(*loop_idx, layer_idx);
             for (position, (i, row)) in positions.clone().zip(&mut rows) {
                 if let Some(bias) = &self.qkv_bias {
                     add(row, bias);
@@ -195,11 +195,11 @@ impl Layer {
     }
 
     /// What the rows take from their keys.
-    fn attend(&self, layer_idx: usize, room: &mut Room, cache: &Cache) {
+    fn attend(&self, layer_idx: usize, room: &mut Room, memory: &HostMemory) {
         let (heads, scratch) = (room.heads, &mut room.scratch);
         let row_len = heads.n_heads * heads.head_dim;
         room.attended.resize(room.queries.len(), 0.0);
-        let global = cache.layer(0, layer_idx);
+        let global = memory.layer(0, layer_idx);
         attend(heads, &room.queries, &room.seen_globally, global, scratch, &mut room.attended);
         let Some(gate) = &self.gate else { return };
         let hidden = room.states.len() / room.seen_globally.len().max(1);
@@ -216,7 +216,7 @@ impl Layer {
             gate.projection.apply(&room.normed, &mut room.operands, &mut room.gate);
             room.local.resize(numbers.len(), 0.0);
             let (queries, seen) = (&room.queries[numbers.clone()], &room.seen_locally[rows]);
-            let own = cache.layer(*loop_idx, layer_idx);
+            let own = memory.layer(*loop_idx, layer_idx);
             attend(heads, queries, seen, own, scratch, &mut room.local);
             let attended = room.attended[numbers].chunks_exact_mut(heads.head_dim);
             let of_heads = attended.zip(room.local.chunks_exact(heads.head_dim));

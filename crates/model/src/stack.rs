@@ -4,9 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::cache::Cache;
+use crate::cache::HostMemory;
 use crate::config::Config;
-use crate::layer::{self, Part, Pass, Rows};
+use crate::layer::{self, Places};
+use crate::pass::Part;
 use crate::single::{self, Room};
 use crate::vector::RmsNorm;
 use crate::{Error, Weights};
@@ -75,33 +76,33 @@ impl Stack {
     pub(crate) fn run(
         &self,
         input: Tensor,
-        parts: Vec<Part>,
+        parts: &[Part],
         n_layers: usize,
         config: &Config,
-        cache: &mut Cache,
+        memory: &mut HostMemory,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Tensor, Error> {
         match self {
             Self::Reference(layers) => {
-                let pass = Pass::new(Rows { parts }, config)?;
+                let places = Places::new(parts, config)?;
                 let mut states = input;
                 for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
                     if !keep_going() {
                         return Err(Error::Stopped);
                     }
-                    states = layer.forward(&states, &pass, layer_idx, config, cache)?;
+                    states = layer.forward(&states, &places, layer_idx, config, memory)?;
                 }
                 if let Some(layer) = layers.get(n_layers) {
-                    layer.project(&states, &pass, n_layers, config, cache)?;
+                    layer.project(&states, &places, n_layers, config, memory)?;
                 }
                 Ok(states)
             }
             Self::Single(single) => {
                 let mut room = single.room();
                 let shape = input.dims2()?;
-                room.set_rows(parts.into_iter(), config);
+                room.set_rows(parts.iter().cloned(), config);
                 room.states = input.flatten_all()?.to_vec1()?;
-                if !run_single(&single.layers, n_layers, &mut room, cache, keep_going) {
+                if !run_single(&single.layers, n_layers, &mut room, memory, keep_going) {
                     return Err(Error::Stopped);
                 }
                 Ok(Tensor::from_slice(&room.states, shape, &Device::Cpu)?)
@@ -115,17 +116,17 @@ pub(crate) fn run_single(
     layers: &[single::Layer],
     n_layers: usize,
     room: &mut Room,
-    cache: &mut Cache,
+    memory: &mut HostMemory,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> bool {
     for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
         if !keep_going() {
             return false;
         }
-        layer.forward(layer_idx, room, cache);
+        layer.forward(layer_idx, room, memory);
     }
     if let Some(layer) = layers.get(n_layers) {
-        layer.project(n_layers, room, cache);
+        layer.project(n_layers, room, memory);
     }
     true
 }

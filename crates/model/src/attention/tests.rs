@@ -44,7 +44,7 @@ impl Case {
         let width = self.heads.n_kv_heads * self.heads.head_dim;
         let n_keys = self.keys.len() / width;
         let mut store = KeyValue::new(format, dtype, self.heads.n_kv_heads, self.heads.head_dim);
-        store.rearrange(n_keys + 3, 0..0);
+        store.rebase(0, 0..0, n_keys + 3);
         let vectors = self.keys.chunks_exact(width).zip(self.values.chunks_exact(width));
         for (position, (keys, values)) in vectors.enumerate() {
             store.write(position, keys, values);

@@ -74,10 +74,6 @@ impl Buffer {
         self.width
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     pub(crate) fn n_bytes(&self) -> usize {
         match &self.numbers {
             Numbers::F64(numbers) => size_of_val(numbers.as_slice()),

@@ -24,29 +24,15 @@ impl KeyValue {
         Self { keys: buffer(), values: buffer(), base: 0 }
     }
 
-    /// The position that the first slot stands for.
-    pub(super) fn base(&self) -> usize {
-        self.base
-    }
-
-    /// Positions there is room for.
-    pub(super) fn capacity(&self) -> usize {
-        self.keys.capacity()
-    }
-
     pub(super) fn n_bytes(&self) -> usize {
         self.keys.n_bytes() + self.values.n_bytes()
     }
 
-    /// Changes the room, and keeps what the slots `kept` hold in the first slots.
-    pub(crate) fn rearrange(&mut self, capacity: usize, kept: Range<usize>) {
+    /// Changes the room, and keeps what the slots `kept` hold in the first slots, of which the first then stands for
+    /// position `base`.
+    pub(crate) fn rebase(&mut self, base: usize, kept: Range<usize>, capacity: usize) {
         self.keys.rearrange(capacity, kept.clone());
         self.values.rearrange(capacity, kept);
-    }
-
-    /// The same, after which the first slot stands for position `base`.
-    pub(super) fn rebase(&mut self, base: usize, kept: Range<usize>, capacity: usize) {
-        self.rearrange(capacity, kept);
         self.base = base;
     }
 
