@@ -1,0 +1,3 @@
+//! Kernels of `rows.cu`: row by row.
+
+pub(super) const KERNELS: &[&str] = &[];
