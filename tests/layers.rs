@@ -31,9 +31,10 @@ const FLOORS: &[(&str, usize, &[&str])] = &[
     ("context", 3, &["syntax", "text", "tokenizer", "workspace"]),
     ("engine", 2, &["model"]),
     ("workspace", 2, &["syntax", "text"]),
-    ("model", 1, &["gguf"]),
+    ("model", 1, &["cuda", "gguf"]),
     ("syntax", 1, &["text"]),
     ("tokenizer", 1, &["gguf"]),
+    ("cuda", 0, &[]),
     ("default-model", 0, &[]),
     ("gguf", 0, &[]),
     ("hub", 0, &[]),
@@ -69,8 +70,8 @@ const THIRD_PARTY: &[Rule] = &[
     },
     Rule {
         packages: &["cudarc"],
-        owners: &[],
-        instead: "the GPU gets a crate of its own, which alone may be unsafe",
+        owners: &["cuda"],
+        instead: "only cuda calls the driver: offer what you need as a checked method of its Device",
     },
     Rule {
         packages: &["futures*", "tokio", "tokio-*"],
