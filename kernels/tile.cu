@@ -1,0 +1,387 @@
+// Products of many rows: y[rows, outputs] = x[rows, inputs] times the transpose of w[outputs, inputs].
+//
+// x         operand, of which bf16 weights take the bf16 form and the others the integers with their scales
+// w         as README.md says, straight from that layout; inputs a multiple of 32
+// y         float [rows, outputs], stored or added to; or of swiglu an operand [rows, outputs], outputs a multiple of 32
+//
+// grid      (rows / 128, outputs / 128) blocks, of swiglu (rows / 128, outputs / 64), of 128 threads (bf16) or 256; for few
+//           rows or narrow matrices `tile_small_*`: (rows / 64, outputs / 64), of swiglu (rows / 64, outputs / 32), of 128
+//           threads. Both give the same bits.
+//           Rows come first, so that weights leave the memory once while blocks of the same outputs run side by side.
+// stages    64 bytes of each row of x and w at a time: 32 bf16, or 64 bytes or half bytes; a ring of three or two stages
+// shared    48 KiB (bf16), 35 KiB (int8), 27 KiB (int4); of `tile_small_*` half as much
+// reads     weights once for each 2048 rows or so, x from the L2
+//
+// Integers are multiplied exactly, 32 inputs at a time, and scaled and added in float in the order of the inputs.
+// Lane g * 4 + t reads from a row what of its 32 inputs stands at 8t .. 8t + 7, from both matrices: the order of the inner
+// dimension is free.
+#include "device.cuh"
+
+namespace tile {
+
+// Bytes of a row of x in a stage.
+constexpr u32 ROW = 64;
+constexpr u32 PIECE = 16;
+// Products of eight outputs that a warp makes.
+constexpr u32 COLUMNS = 8;
+
+struct Bf16 {
+    static constexpr u32 STAGES = 3, STAGE_INPUTS = 32, INPUT_BITS = 16, WEIGHT_BITS = 16;
+    static constexpr bool IS_INTEGER = false;
+};
+
+struct Int8 {
+    static constexpr u32 STAGES = 2, STAGE_INPUTS = 64, INPUT_BITS = 8, WEIGHT_BITS = 8;
+    static constexpr bool IS_INTEGER = true;
+};
+
+struct Int4 {
+    static constexpr u32 STAGES = 2, STAGE_INPUTS = 64, INPUT_BITS = 8, WEIGHT_BITS = 4;
+    static constexpr bool IS_INTEGER = true;
+};
+
+// Of a block's warps stand DOWN below and ACROSS beside each other, each with ROWS times 16 rows.
+template <u32 DOWN_, u32 ACROSS_, u32 ROWS_> struct Shape {
+    static constexpr u32 DOWN = DOWN_, ACROSS = ACROSS_, ROWS = ROWS_, N_THREADS = DOWN * ACROSS * WARP;
+    static constexpr u32 N_ROWS = DOWN * ROWS * 16, N_COLUMNS = ACROSS * COLUMNS * 8;
+};
+typedef Shape<2, 2, 4> Large;
+// Scaling takes registers: twice as many warps share the same block.
+typedef Shape<4, 2, 2> LargeOfIntegers;
+typedef Shape<4, 1, 1> Small;
+
+// A 16-bit scale of weights.
+DEVICE float scale_of(u16 bits, u32 scale_type) { return scale_type == 0 ? to_float(bf16{bits}) : to_float(f16{bits}); }
+
+template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
+    static constexpr u32 N_ROWS = SHAPE::N_ROWS, N_COLUMNS = SHAPE::N_COLUMNS, N_THREADS = SHAPE::N_THREADS;
+    static constexpr u32 WEIGHT_ROW = FORMAT::STAGE_INPUTS * FORMAT::WEIGHT_BITS / 8;
+    static constexpr u32 STAGE = N_ROWS * ROW + N_COLUMNS * WEIGHT_ROW;
+    // Outputs of a block: of swiglu half its columns are those of the gate, the other half are `up`'s.
+    static constexpr u32 N_OUTPUTS = IS_SWIGLU ? N_COLUMNS / 2 : N_COLUMNS;
+
+    // Scales of a stage's two times 32 inputs.
+    struct Scales { float x[2][N_ROWS], w[2][N_COLUMNS]; };
+    static constexpr u32 SCALES = FORMAT::IS_INTEGER ? 2 : 0, ROOM = FORMAT::STAGES * STAGE + SCALES * sizeof(Scales);
+
+    // What a thread brings to `Scales`, on its way from memory.
+    struct Pending { float x[2], w[2]; };
+
+    Operand x;
+    Weights weights;
+    // The second matrix of swiglu, of the same shape.
+    u64 up_numbers, up_scales;
+    u32 n_rows, first_row, first_output;
+    float sums[SHAPE::ROWS][COLUMNS][4];
+
+    // Eight products alternate between gate and up, so that a lane holds both of an output.
+    static DEVICE u32 column(u32 warp_across, u32 i) {
+        if (IS_SWIGLU) return i % 2 * N_OUTPUTS + warp_across * COLUMNS * 4 + i / 2 * 8;
+        return warp_across * COLUMNS * 8 + i * 8;
+    }
+
+    DEVICE u32 row_of(u32 row) const { return min(first_row + row, n_rows - 1); }
+    // Where a column of the block stands in its matrix. Missing rows and outputs repeat the last.
+    static DEVICE bool is_up(u32 column) { return IS_SWIGLU && N_OUTPUTS <= column; }
+    DEVICE u32 output_of(u32 column) const { return min(first_output + column % N_OUTPUTS, weights.n_outputs - 1); }
+
+    // Rows 2 and 3 of four have their halves exchanged, so that lanes which read 8 bytes of four rows find other banks.
+    static DEVICE u32 place(u32 row, u32 piece, u32 row_bytes) {
+        if (FORMAT::IS_INTEGER && row_bytes == ROW) piece ^= row & 2;
+        return row * row_bytes + piece * PIECE;
+    }
+
+    DEVICE void copy(char* stage, u32 first_input) const {
+        u32 n_inputs = weights.n_inputs;
+        const char* numbers = FORMAT::IS_INTEGER ? at<char>(x.integers) : at<char>(x.bf16);
+        constexpr u32 PIECES = ROW / PIECE, PIECE_INPUTS = PIECE * 8 / FORMAT::INPUT_BITS;
+#pragma unroll
+        for (u32 i = threadIdx.x; i < N_ROWS * PIECES; i += N_THREADS) {
+            u32 row = i / PIECES, piece = i % PIECES, input = first_input + piece * PIECE_INPUTS;
+            const char* from = numbers + (u64(row_of(row)) * n_inputs + input) * FORMAT::INPUT_BITS / 8;
+            if (!FORMAT::IS_INTEGER || input < n_inputs) copy16_async(stage + place(row, piece, ROW), from);
+        }
+        constexpr u32 WEIGHT_PIECES = WEIGHT_ROW / PIECE, WEIGHT_INPUTS = PIECE * 8 / FORMAT::WEIGHT_BITS;
+        char* room = stage + N_ROWS * ROW;
+#pragma unroll
+        for (u32 i = threadIdx.x; i < N_COLUMNS * WEIGHT_PIECES; i += N_THREADS) {
+            u32 column = i / WEIGHT_PIECES, piece = i % WEIGHT_PIECES, input = first_input + piece * WEIGHT_INPUTS;
+            const char* from = at<char>(is_up(column) ? up_numbers : weights.numbers) +
+                               (u64(output_of(column)) * n_inputs + input) * FORMAT::WEIGHT_BITS / 8;
+            if (!FORMAT::IS_INTEGER || input < n_inputs) copy16_async(room + place(column, piece, WEIGHT_ROW), from);
+        }
+    }
+
+    DEVICE void load_scales(Pending& pending, u32 first_input) const {
+        u32 n_inputs = weights.n_inputs, i = threadIdx.x;
+        u64 w_scales = is_up(i) ? up_scales : weights.scales;
+#pragma unroll
+        for (u32 half = 0; half < 2; ++half) {
+            u32 input = first_input + half * 32;
+            if (n_inputs <= input) break;
+            if (i < N_ROWS) pending.x[half] = at<float>(x.scales)[(u64(row_of(i)) * n_inputs + input) / 32];
+            if (i < N_COLUMNS) {
+                u64 scale = u64(output_of(i)) * (n_inputs / weights.group) + input / weights.group;
+                // Half bytes are multiplied in the upper half of a byte.
+                pending.w[half] = scale_of(at<u16>(w_scales)[scale], weights.scale_type) *
+                                  (FORMAT::WEIGHT_BITS == 4 ? 0.0625f : 1.0f);
+            }
+        }
+    }
+
+    static DEVICE void store_scales(Scales& scales, const Pending& pending) {
+        u32 i = threadIdx.x;
+#pragma unroll
+        for (u32 half = 0; half < 2; ++half) {
+            if (i < N_ROWS) scales.x[half][i] = pending.x[half];
+            if (i < N_COLUMNS) scales.w[half][i] = pending.w[half];
+        }
+    }
+
+    DEVICE void multiply_floats(const char* stage) {
+        u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4;
+        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
+        u32 a[SHAPE::ROWS][2][4];
+#pragma unroll
+        for (u32 i = 0; i < SHAPE::ROWS; ++i)
+#pragma unroll
+            for (u32 half = 0; half < 2; ++half) {
+                u32 row = (down * SHAPE::ROWS + i) * 16 + half * 8 + g;
+                uint4 v = *reinterpret_cast<const uint4*>(stage + place(row, t, ROW));
+                a[i][0][half] = v.x, a[i][0][2 + half] = v.y;
+                a[i][1][half] = v.z, a[i][1][2 + half] = v.w;
+            }
+#pragma unroll
+        for (u32 j = 0; j < COLUMNS; ++j) {
+            uint4 v = *reinterpret_cast<const uint4*>(stage + N_ROWS * ROW + place(column(across, j) + g, t, ROW));
+            u32 first[2] = {v.x, v.y}, second[2] = {v.z, v.w};
+#pragma unroll
+            for (u32 i = 0; i < SHAPE::ROWS; ++i) {
+                mma_bf16(sums[i][j], a[i][0], first);
+                mma_bf16(sums[i][j], a[i][1], second);
+            }
+        }
+    }
+
+    // Weights 8t .. 8t + 7 of 32 of an output, as signed bytes.
+    DEVICE uint2 weights_of(const char* room, u32 column, u32 half) const {
+        u32 t = lane_of_thread() % 4;
+        if (FORMAT::WEIGHT_BITS == 8)
+            return *reinterpret_cast<const uint2*>(room + place(column, half * 2 + t / 2, WEIGHT_ROW) + t % 2 * 8);
+        bool is_short = weights.group == 32;
+        // Within a group the first half of the weights lies in the lower half bytes.
+        u32 from = is_short ? half * 16 + t % 2 * 8 : t * 8;
+        u32 shift = (is_short ? t / 2 : half) == 0 ? 4 : 0;
+        uint2 v = *reinterpret_cast<const uint2*>(room + column * WEIGHT_ROW + from);
+        // Without the 8 that is added to them, sixteen times as large.
+        return make_uint2(((v.x << shift) & 0xf0f0f0f0) ^ 0x80808080, ((v.y << shift) & 0xf0f0f0f0) ^ 0x80808080);
+    }
+
+    DEVICE void multiply_integers(const char* stage, const Scales& scales, u32 n_halves) {
+        u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4;
+        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
+#pragma unroll
+        for (u32 half = 0; half < 2; ++half) {
+            if (n_halves <= half) break;
+            u32 a[SHAPE::ROWS][4];
+            float x_scales[SHAPE::ROWS][2];
+#pragma unroll
+            for (u32 i = 0; i < SHAPE::ROWS; ++i)
+#pragma unroll
+                for (u32 k = 0; k < 2; ++k) {
+                    u32 row = (down * SHAPE::ROWS + i) * 16 + k * 8 + g;
+                    const char* from = stage + place(row, half * 2 + t / 2, ROW) + t % 2 * 8;
+                    uint2 v = *reinterpret_cast<const uint2*>(from);
+                    a[i][k] = v.x, a[i][2 + k] = v.y;
+                    x_scales[i][k] = scales.x[half][row];
+                }
+#pragma unroll
+            for (u32 j = 0; j < COLUMNS; ++j) {
+                u32 first = column(across, j);
+                uint2 v = weights_of(stage + N_ROWS * ROW, first + g, half);
+                u32 b[2] = {v.x, v.y};
+                float2 w_scales = *reinterpret_cast<const float2*>(&scales.w[half][first + t * 2]);
+#pragma unroll
+                for (u32 i = 0; i < SHAPE::ROWS; ++i) {
+                    // The bits of 1.5 * 2^23 and of floats around it grow with the number: no conversion is needed.
+                    constexpr i32 SHIFT = 0x4b400000;
+                    i32 products[4] = {SHIFT, SHIFT, SHIFT, SHIFT};
+                    mma_s8(products, a[i], b);
+#pragma unroll
+                    for (u32 k = 0; k < 4; ++k) {
+                        float product = float_of_bits(u32(products[k])) - 12582912.0f;
+                        sums[i][j][k] += product * (x_scales[i][k / 2] * (k % 2 == 0 ? w_scales.x : w_scales.y));
+                    }
+                }
+            }
+        }
+    }
+
+    DEVICE void multiply(char* stages) {
+        Scales* scales = reinterpret_cast<Scales*>(stages + FORMAT::STAGES * STAGE);
+        u32 n_inputs = weights.n_inputs, n_steps = (n_inputs + FORMAT::STAGE_INPUTS - 1) / FORMAT::STAGE_INPUTS;
+#pragma unroll
+        for (u32 i = 0; i < SHAPE::ROWS; ++i)
+#pragma unroll
+            for (u32 j = 0; j < COLUMNS; ++j)
+#pragma unroll
+                for (u32 k = 0; k < 4; ++k) sums[i][j][k] = 0.0f;
+        constexpr u32 AHEAD = FORMAT::STAGES - 1;
+        Pending pending = {{0.0f, 0.0f}, {0.0f, 0.0f}};
+        if constexpr (FORMAT::IS_INTEGER) {
+            load_scales(pending, 0);
+            store_scales(scales[0], pending);
+        }
+#pragma unroll
+        for (u32 step = 0; step < AHEAD; ++step) {
+            if (step < n_steps) copy(stages + step * STAGE, step * FORMAT::STAGE_INPUTS);
+            copy_commit();
+        }
+        u32 stage = 0, next_stage = AHEAD;
+        for (u32 step = 0; step < n_steps; ++step) {
+            copy_wait<AHEAD - 1>();
+            // Also the sign that all warps are through with the stage that is filled next.
+            sync();
+            if (step + AHEAD < n_steps)
+                copy(stages + next_stage * STAGE, (step + AHEAD) * FORMAT::STAGE_INPUTS);
+            copy_commit();
+            const char* numbers = stages + stage * STAGE;
+            if constexpr (FORMAT::IS_INTEGER) {
+                u32 next_input = (step + 1) * FORMAT::STAGE_INPUTS;
+                if (next_input < n_inputs) load_scales(pending, next_input);
+                u32 n_halves = min(2u, (n_inputs - step * FORMAT::STAGE_INPUTS) / 32);
+                multiply_integers(numbers, scales[step % 2], n_halves);
+                store_scales(scales[(step + 1) % 2], pending);
+            } else {
+                multiply_floats(numbers);
+            }
+            stage = stage + 1 == FORMAT::STAGES ? 0 : stage + 1;
+            next_stage = next_stage + 1 == FORMAT::STAGES ? 0 : next_stage + 1;
+        }
+    }
+
+    DEVICE void store(float* y, bool is_added) const {
+        u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4, n_outputs = weights.n_outputs;
+        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
+#pragma unroll
+        for (u32 i = 0; i < SHAPE::ROWS; ++i)
+#pragma unroll
+            for (u32 half = 0; half < 2; ++half) {
+                u32 row = first_row + (down * SHAPE::ROWS + i) * 16 + half * 8 + g;
+                if (n_rows <= row) continue;
+#pragma unroll
+                for (u32 j = 0; j < COLUMNS; ++j) {
+                    u32 output = first_output + column(across, j) + t * 2;
+                    float* to = y + u64(row) * n_outputs + output;
+                    float2 sum = make_float2(sums[i][j][2 * half], sums[i][j][2 * half + 1]);
+                    if (n_outputs % 2 == 0) {
+                        if (n_outputs <= output) continue;
+                        if (is_added) {
+                            float2 before = *reinterpret_cast<const float2*>(to);
+                            sum.x += before.x, sum.y += before.y;
+                        }
+                        *reinterpret_cast<float2*>(to) = sum;
+                    } else {
+                        // Every other row begins off the bounds of pairs.
+                        if (output < n_outputs) to[0] = is_added ? to[0] + sum.x : sum.x;
+                        if (output + 1 < n_outputs) to[1] = is_added ? to[1] + sum.y : sum.y;
+                    }
+                }
+            }
+    }
+
+    // A warp has 32 outputs of a row in four lanes, which is what shares a scale. The rule is that of store_operand.
+    DEVICE void store_swiglu(const Operand& y) const {
+        u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4, n_outputs = weights.n_outputs;
+        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
+        u32 output = first_output + across * COLUMNS * 4;
+        if (n_outputs <= output) return;
+#pragma unroll
+        for (u32 i = 0; i < SHAPE::ROWS; ++i)
+#pragma unroll
+            for (u32 half = 0; half < 2; ++half) {
+                u32 row = first_row + (down * SHAPE::ROWS + i) * 16 + half * 8 + g;
+                float values[COLUMNS];
+                float largest = 0.0f;
+                bool is_nan = false;
+#pragma unroll
+                for (u32 j = 0; j < COLUMNS; ++j) {
+                    float gate = sums[i][j / 2 * 2][2 * half + j % 2], up = sums[i][j / 2 * 2 + 1][2 * half + j % 2];
+                    values[j] = gate / (1.0f + exp_fast(-gate)) * up;
+                    largest = fmaxf(largest, fabsf(values[j]));
+                    is_nan |= values[j] != values[j];
+                }
+                // A NaN must not vanish in the maximum.
+                u32 bits = is_nan ? 0x7fffffff : bits_of(largest);
+                bits = max(bits, shuffle_xor(bits, 1));
+                bits = max(bits, shuffle_xor(bits, 2));
+                largest = float_of_bits(bits);
+                float inverse = 127.0f / largest;
+                i32 integers[COLUMNS], sum = 0;
+#pragma unroll
+                for (u32 j = 0; j < COLUMNS; ++j) {
+                    integers[j] = largest == 0.0f ? 0 : nearest(values[j] * inverse);
+                    sum += integers[j];
+                }
+                sum += shuffle_xor(sum, 1);
+                sum += shuffle_xor(sum, 2);
+                if (n_rows <= row) continue;
+                u64 first = u64(row) * n_outputs + output;
+#pragma unroll
+                for (u32 j = 0; j < COLUMNS; j += 2) {
+                    u64 place = first + j * 4 + t * 2;
+                    at<u32>(y.bf16)[place / 2] = pack_bf16(values[j], values[j + 1]);
+                    at<u16>(y.integers)[place / 2] = u16((integers[j] & 0xff) | (integers[j + 1] & 0xff) << 8);
+                }
+                if (t == 0) {
+                    at<float>(y.scales)[first / 32] = largest / 127.0f;
+                    at<i32>(y.sums)[first / 32] = sum;
+                }
+            }
+    }
+};
+
+template <class FORMAT, class SHAPE, bool IS_SWIGLU>
+DEVICE Block<FORMAT, SHAPE, IS_SWIGLU> multiply(const Operand& x, const Weights& w, const Weights& up, u32 n_rows) {
+    typedef Block<FORMAT, SHAPE, IS_SWIGLU> B;
+    __shared__ __align__(16) char room[B::ROOM];
+    B block;
+    block.x = x;
+    block.weights = w;
+    block.up_numbers = up.numbers;
+    block.up_scales = up.scales;
+    block.n_rows = n_rows;
+    block.first_row = blockIdx.x * B::N_ROWS;
+    block.first_output = blockIdx.y * B::N_OUTPUTS;
+    block.multiply(room);
+    return block;
+}
+
+}  // namespace tile
+
+#define TILE(SUFFIX, FORMAT, SHAPE)                                                                                   \
+    KERNEL __launch_bounds__(tile::SHAPE::N_THREADS, 2)                                                               \
+        tile_##SUFFIX(Operand x, Weights w, u32 n_rows, float* y, u32 add) {                                          \
+        tile::multiply<tile::FORMAT, tile::SHAPE, false>(x, w, w, n_rows).store(y, add != 0);                         \
+    }                                                                                                                 \
+    REGISTER(tile_##SUFFIX)
+
+#define TILE_SWIGLU(SUFFIX, FORMAT, SHAPE)                                                                            \
+    KERNEL __launch_bounds__(tile::SHAPE::N_THREADS, 2)                                                               \
+        tile_swiglu_##SUFFIX(Operand x, Weights gate, Weights up, u32 n_rows, Operand y) {                            \
+        tile::multiply<tile::FORMAT, tile::SHAPE, true>(x, gate, up, n_rows).store_swiglu(y);                         \
+    }                                                                                                                 \
+    REGISTER(tile_swiglu_##SUFFIX)
+
+TILE(bf16, Bf16, Large);
+TILE(int8, Int8, LargeOfIntegers);
+TILE(int4, Int4, LargeOfIntegers);
+TILE(small_bf16, Bf16, Small);
+TILE(small_int8, Int8, Small);
+TILE(small_int4, Int4, Small);
+TILE_SWIGLU(bf16, Bf16, Large);
+TILE_SWIGLU(int8, Int8, LargeOfIntegers);
+TILE_SWIGLU(int4, Int4, LargeOfIntegers);
+TILE_SWIGLU(small_bf16, Bf16, Small);
+TILE_SWIGLU(small_int8, Int8, Small);
+TILE_SWIGLU(small_int4, Int4, Small);
