@@ -12,13 +12,16 @@
 
 namespace simulator {
 
+// Bytes of shared memory a block may ask for at launch: without saying so before, and at most.
+constexpr size_t default_shared = 48 * 1024, largest_shared = 227 * 1024;
+
 struct Kernel {
     const char* name;
     void (*function)();
     // Calls `function` with the parameters that stand one behind the other in `packed`.
     void (*call)(void (*function)(), const char* packed);
     std::vector<size_t> parameter_sizes;
-    size_t shared_limit = 48 * 1024;
+    size_t shared_limit = default_shared;
 };
 
 Kernel* find_kernel(const char* name);
@@ -30,7 +33,7 @@ template <class P> P take(const char*& packed) {
     return value;
 }
 
-template <class... P> void call_packed(void (*function)(), const char* packed) {
+template <class... P> void call_packed(void (*function)(), [[maybe_unused]] const char* packed) {
     // Braces, unlike parentheses, evaluate from left to right.
     std::tuple<P...> parameters{take<P>(packed)...};
     std::apply(reinterpret_cast<void (*)(P...)>(function), parameters);
@@ -44,16 +47,20 @@ struct Registration {
     explicit Registration(Kernel kernel);
 };
 
+enum class Order { forward, reverse, shuffled };
+
+// In which order blocks, and threads that could go on, do so: SIMULATOR_ORDER=forward, reverse or shuffled(seed).
+struct Schedule { Order order; uint64_t seed; };
+const Schedule& schedule();
+
 struct Launch {
-    Kernel* kernel;
+    const Kernel* kernel;
     Index grid, block;
     unsigned shared_bytes;
     std::string packed;
 };
 
-enum class Outcome { done, illegal_address, failed };
-
-// Runs all blocks. What went wrong is printed to stderr.
+// Runs all blocks, one launch at a time.
 Outcome run(const Launch& launch);
 
 }  // namespace simulator

@@ -17,10 +17,10 @@
 // Each OS thread runs one block at a time, and has its own copy of what is shared within the block.
 #define __shared__ static thread_local
 
-#define threadIdx (simulator::here.thread)
-#define blockIdx (simulator::here.block)
-#define blockDim (simulator::here.block_size)
-#define gridDim (simulator::here.grid_size)
+#define threadIdx (simulator::here().thread)
+#define blockIdx (simulator::here().block)
+#define blockDim (simulator::here().block_size)
+#define gridDim (simulator::here().grid_size)
 
 #define REGISTER(kernel) static const simulator::Registration register_##kernel(#kernel, kernel)
 #define DYNAMIC_SHARED(name) char* const name = simulator::dynamic_shared()
@@ -171,7 +171,7 @@ template <class T> INTRINSIC T shuffle(T value, u32 lane, CALLER) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "as __shfl_sync");
     u64 bits = 0;
     memcpy(&bits, &value, sizeof(T));
-    bits = simulator::exchange("shuffle", bits, lane % 32, file, line);
+    bits = simulator::exchange(bits, lane % 32, file, line);
     memcpy(&value, &bits, sizeof(T));
     return value;
 }
