@@ -10,7 +10,8 @@
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline
+// Bodies that other sources have under the same name must not take their place when all are linked into one library.
+#define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __constant__ static const
@@ -24,7 +25,7 @@
 
 #define REGISTER(kernel) static const simulator::Registration register_##kernel(#kernel, kernel)
 #define DYNAMIC_SHARED(name) char* const name = simulator::dynamic_shared()
-#define INTRINSIC static inline
+#define INTRINSIC static inline __attribute__((always_inline))
 #define NAN_FLOAT float_of_bits(0x7fffffff)
 #define INFINITE_FLOAT float_of_bits(0x7f800000)
 // Where a kernel stands, for messages; and two barriers of one block must be the same one.

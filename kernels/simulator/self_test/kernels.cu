@@ -193,7 +193,7 @@ REGISTER(lane_elsewhere);
 REGISTER(lanes_differ);
 REGISTER(some_end_early);
 
-static DEVICE u32 deep(volatile u32* out, u32 n) {
+static __device__ u32 deep(volatile u32* out, u32 n) {
     volatile char room[4096];
     room[0] = char(n);
     return n == 0 ? room[0] : deep(out, n - 1) + room[0];
