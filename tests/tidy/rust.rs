@@ -25,6 +25,7 @@ const UNSAFE: &[&str] = &[
     "crates/cuda/src/device.rs",
     "crates/cuda/src/driver.rs",
     "crates/cuda/src/graph.rs",
+    "crates/cuda/src/image/compiler.rs",
     "crates/cuda/src/launch.rs",
     "crates/cuda/src/pinned.rs",
     "crates/cuda/src/plain.rs",

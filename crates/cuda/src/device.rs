@@ -364,3 +364,6 @@ impl fmt::Debug for Device {
         write!(formatter, "Device({})", self.inner.info)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,12 +73,13 @@ pub(crate) fn calling(call: &'static str) -> impl Fn(DriverError) -> Error {
 
 /// Device memory; the context is current on this thread.
 pub(crate) fn allocate(n_bytes: usize) -> Result<u64, Error> {
+    let n_free = || result::mem_get_info().map_or(0, |(free, _)| free);
+    if isize::try_from(n_bytes).is_err() {
+        return Err(Error::OutOfMemory { n_bytes, n_free: n_free() });
+    }
     // SAFETY: what it returns is read by nobody before it is written, as `Plain` has no invalid bytes.
     unsafe { result::malloc_sync(n_bytes) }.map_err(|error| match error.0 {
-        sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
-            let n_free = result::mem_get_info().map_or(0, |(free, _)| free);
-            Error::OutOfMemory { n_bytes, n_free }
-        }
+        sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::OutOfMemory { n_bytes, n_free: n_free() },
         _ => calling("cuMemAlloc")(error),
     })
 }

@@ -101,3 +101,6 @@ impl fmt::Debug for Graph {
         write!(formatter, "Graph({} kernels)", self.n_kernels)
     }
 }
+
+#[cfg(test)]
+mod tests;

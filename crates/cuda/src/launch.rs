@@ -26,6 +26,8 @@ mod rows;
 mod skinny;
 mod tile;
 
+pub use self::cache::Slots;
+
 /// The names of all kernels, which are looked up once when a device is opened.
 pub(crate) const KERNELS: &[&[&str]] = &[
     attention::KERNELS,
@@ -289,3 +291,6 @@ impl Argument {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

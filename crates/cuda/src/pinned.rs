@@ -42,6 +42,9 @@ impl<T: Plain> Pinned<T> {
     /// The device's context is current on this thread.
     pub(crate) fn new(device: &Device, len: usize) -> Result<Self> {
         let n_bytes = len.saturating_mul(size_of::<T>()).max(1);
+        if isize::try_from(n_bytes).is_err() {
+            return Err(Error::OutOfMemory { n_bytes, n_free: 0 });
+        }
         let flags = sys::CU_MEMHOSTALLOC_DEVICEMAP | sys::CU_MEMHOSTALLOC_PORTABLE;
         // SAFETY: it is zeroed below before anyone reads it.
         let start = unsafe { result::malloc_host(n_bytes, flags) };
@@ -126,3 +129,6 @@ impl<T> fmt::Debug for Pinned<T> {
         write!(formatter, "Pinned({} x {name})", self.len)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,11 +32,16 @@ pub fn device(name: &str) -> Option<Device> {
     let is_required =
         std::env::var(REQUIRED).is_ok_and(|value| !matches!(value.as_str(), "" | "0"));
     assert!(!is_required, "{name}: {REQUIRED} is set, and there is no device: {reason}");
+    skip(name, &reason.to_string());
+    None
+}
+
+/// Says that the test `name` is skipped and why, and how many have been so far.
+pub fn skip(name: &str, reason: &str) {
     let n_skipped = N_SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
     // Not by a macro, whose lines the harness keeps to itself when a test passes.
     let line = format!("skipped: {name} ({reason}); {n_skipped} skipped so far here\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
-    None
 }
 
 /// A device for the test that calls it, or none if that is to be skipped:
