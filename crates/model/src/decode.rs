@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::host::Host;
 use crate::pass::Part;
 use crate::plt::Plt;
-use crate::stack::{Single, run_single};
+use crate::stack::Single;
 
 impl Plt {
     /// Appends `token` to a settled sequence and writes the logits after it.
@@ -48,7 +48,10 @@ impl Plt {
                 *x = embedded * emb_scale + before * hidden_scale;
             }
         }
-        run_single(&single.layers, single.layers.len(), room, memory, &mut || true);
+        for (layer_idx, layer) in single.layers.iter().enumerate() {
+            layer.project(layer_idx, room, memory);
+            layer.finish(layer_idx, room, memory);
+        }
 
         let (handed_on, last) = room.states.split_at((n_loops - 1) * hidden);
         for (loop_idx, state) in handed_on.chunks_exact(hidden).enumerate() {

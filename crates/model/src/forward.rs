@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
-use crate::pass::{Part, Pass};
+use crate::pass::{Climb, Part, Pass};
 use crate::plt::{Backend, Plt};
 use crate::schedule::{Run, Shape, plan};
 use crate::stack::Stack;
@@ -111,8 +111,7 @@ impl Plt {
                 let end = cache.len().min(first + self.cache_shape.chunk);
                 let part = Part { loop_idx, positions: first..end };
                 let reads = loop_idx + 1 == self.config.n_loops;
-                let logits =
-                    self.run_part(part, self.config.n_layers, reads, cache, &mut || true)?;
+                let logits = self.run_part(part, None, reads, cache, &mut || true)?;
                 rows.extend(logits.map(|logits| logits.rows));
                 cache.extend_span(loop_idx, end);
             }
@@ -147,8 +146,12 @@ impl Plt {
         }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
-        // A loop that was stopped after a cut has nothing left, and the one behind it may be ahead.
-        let in_order = |spans: &[Span]| spans[1].to <= spans[0].to;
+        // A loop that was stopped after a cut has nothing left, and the one behind it may be ahead; one that ran over a tail
+        // has handed nothing on to what begins before.
+        let in_order = |spans: &[Span]| {
+            let [before, span] = [spans[0], spans[1]];
+            span.to <= before.to && (before.from < span.to || before.from == 0)
+        };
         if !(cache.spans().iter().all(is_close) && cache.spans().windows(2).all(in_order)) {
             self.settle(cache, || true)?;
         }
@@ -167,7 +170,7 @@ impl Plt {
         if parts.last().is_none_or(|part| part.loop_idx + 1 < self.config.n_loops) {
             return Err(Error::NoTokens);
         }
-        let pass = Pass { parts, appended: tokens, n_layers: self.config.n_layers, reads: true };
+        let pass = Pass { parts, appended: tokens, climb: None, reads: true };
         let logits = self.run(&pass, cache, &mut || true)?;
         cache.advance(tokens);
         for Part { loop_idx, positions } in pass.parts.iter().filter(|part| 0 < part.loop_idx) {
@@ -240,7 +243,7 @@ impl Plt {
         cache.reserve(tokens.len())?;
         let positions = cache.len()..cache.len() + tokens.len();
         let parts = vec![Part { loop_idx: 0, positions }];
-        let pass = Pass { parts, appended: tokens, n_layers: self.config.n_layers, reads };
+        let pass = Pass { parts, appended: tokens, climb: None, reads };
         let logits = self.run(&pass, cache, keep_going)?;
         cache.advance(tokens);
         Ok(logits)
@@ -260,14 +263,14 @@ impl Plt {
         while position < cache.len() {
             let end = cache.len().min(position + chunk);
             let part = Part { loop_idx, positions: position..end };
-            self.run_part(part, self.config.n_layers, false, cache, keep_going)?;
+            self.run_part(part, None, false, cache, keep_going)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
         Ok(())
     }
 
-    /// A later loop over a tail, each W tokens one layer higher than the W before.
+    /// A later loop over a tail, no higher through the layers than what follows looks back.
     fn run_tail(
         &self,
         loop_idx: usize,
@@ -279,35 +282,28 @@ impl Plt {
     ) -> Result<(), Error> {
         // Until the end is reached nothing of it can be gone on from.
         cache.restart(loop_idx, start)?;
-        let whole_from = start + shape.reach();
+        let climb = Climb { from: start, window: shape.window };
         let mut position = start;
         while position < cache.len() {
-            let (band_end, n_layers) = match position < whole_from {
-                true => {
-                    let band = (position - start) / shape.window;
-                    (start + (band + 1) * shape.window, band)
-                }
-                false => (cache.len(), shape.n_layers),
-            };
-            let end = cache.len().min(band_end).min(position + chunk);
+            let end = cache.len().min(position + chunk);
             let part = Part { loop_idx, positions: position..end };
-            self.run_part(part, n_layers, false, cache, keep_going)?;
+            self.run_part(part, Some(climb), false, cache, keep_going)?;
             position = end;
         }
-        cache.set_span(loop_idx, Span { from: whole_from, to: cache.len() });
+        cache.set_span(loop_idx, Span { from: start + shape.reach(), to: cache.len() });
         Ok(())
     }
 
-    /// Tokens that the first loop has seen, through the first `n_layers` layers of a later loop.
+    /// Tokens that the first loop has seen, in a later loop.
     fn run_part(
         &self,
         part: Part,
-        n_layers: usize,
+        climb: Option<Climb>,
         reads: bool,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Logits>, Error> {
-        let pass = Pass { parts: vec![part], appended: &[], n_layers, reads };
+        let pass = Pass { parts: vec![part], appended: &[], climb, reads };
         self.run(&pass, cache, keep_going)
     }
 

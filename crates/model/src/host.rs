@@ -71,18 +71,17 @@ impl Host {
         let input = Tensor::cat(&inputs, 0)?;
         let len = cache.len() + pass.appended.len();
         let memory = cache.host_mut()?;
-        let states =
-            self.stack.run(input, &pass.parts, pass.n_layers, config, memory, keep_going)?;
-        if pass.n_layers < self.stack.len() {
-            return Ok(None);
-        }
+        let states = self.stack.run(input, pass, config, memory, keep_going)?;
         let mut first = 0;
         let mut logits = None;
-        for Part { loop_idx, positions } in &pass.parts {
+        for Part { loop_idx, positions } in pass.parts_of_depth(config.n_layers) {
+            if positions.is_empty() {
+                continue;
+            }
             let states = states.narrow(0, first, positions.len())?;
             first += positions.len();
             if loop_idx + 1 < config.n_loops {
-                self.hand_on(*loop_idx, positions, &states, config, cache.host_mut()?)?;
+                self.hand_on(loop_idx, &positions, &states, config, cache.host_mut()?)?;
                 continue;
             }
             if positions.end == len {

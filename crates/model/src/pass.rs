@@ -9,6 +9,11 @@ pub(crate) struct Part {
     pub(crate) positions: Range<usize>,
 }
 
+/// Rows of all parts.
+pub(crate) fn n_rows(parts: &[Part]) -> usize {
+    parts.iter().map(|part| part.positions.len()).sum()
+}
+
 /// The rows that go through the layers together, part by part.
 ///
 /// Loop 0 comes first where it is among them. In each layer the K/V of all rows are written before any row attends, as
@@ -18,14 +23,43 @@ pub(crate) struct Pass<'a> {
     pub(crate) parts: Vec<Part>,
     /// Tokens that follow those which the cache holds.
     pub(crate) appended: &'a [u32],
-    /// How many of the layers the rows go through, from the first on; the next layer's K/V are written too. Where these
-    /// are all layers, what each loop hands on is kept, and so is what the last loop makes of the last token.
-    pub(crate) n_layers: usize,
+    /// Where it is nothing, all rows go through all layers. What each loop hands on is kept of those that do, and so is
+    /// what the last loop makes of the last token.
+    pub(crate) climb: Option<Climb>,
     /// Logits are wanted after each row of the last loop.
     pub(crate) reads: bool,
 }
 
+/// How high through the layers each token of a tail goes: as high as what follows looks back.
+///
+/// The first W tokens write the first layer's K/V, the next W go through the first layer and write the second's, and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Climb {
+    /// Where the tail begins.
+    pub(crate) from: usize,
+    /// W.
+    pub(crate) window: usize,
+}
+
+impl Climb {
+    /// The first position that goes through so many layers.
+    fn first_of_depth(self, depth: usize) -> usize {
+        self.from + depth * self.window
+    }
+}
+
 impl Pass<'_> {
+    /// What of the parts goes through so many layers at least.
+    pub(crate) fn parts_of_depth(&self, depth: usize) -> Vec<Part> {
+        let Some(climb) = self.climb else { return self.parts.clone() };
+        let of_depth = |part: &Part| {
+            let Range { start, end } = part.positions;
+            let positions = climb.first_of_depth(depth).clamp(start, end)..end;
+            Part { positions, ..*part }
+        };
+        self.parts.iter().map(of_depth).collect()
+    }
+
     /// Tokens of a part in a text that begins with `held`.
     pub(crate) fn tokens(&self, part: &Part, held: &[u32]) -> Vec<u32> {
         let Range { start, end } = part.positions;

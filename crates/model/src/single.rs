@@ -6,7 +6,7 @@ use crate::attention::{Heads, Scratch, attend};
 use crate::cache::HostMemory;
 use crate::config::Config;
 use crate::linear::{Linear, Operands};
-use crate::pass::Part;
+use crate::pass::{Part, n_rows};
 use crate::vector::{Angles, RmsNorm, add, sigmoid, swiglu, vector};
 use crate::{Error, Weights};
 
@@ -97,6 +97,19 @@ impl Room {
         let local = |position: usize| position.saturating_sub(config.window)..position + 1;
         self.seen_locally.extend(positions.map(local));
     }
+
+    /// Goes on with `parts`, the last rows of the parts that are there.
+    pub(crate) fn keep_parts(&mut self, parts: Vec<Part>) {
+        let n_gone = n_rows(&self.parts) - n_rows(&parts);
+        let per_row = |numbers: &[f32]| numbers.len() / self.seen_globally.len().max(1);
+        let (hidden, queries) = (per_row(&self.states), per_row(&self.queries));
+        self.states.drain(..n_gone * hidden);
+        self.queries.drain(..n_gone * queries);
+        self.seen_globally.drain(..n_gone);
+        self.seen_locally.drain(..n_gone);
+        self.angles.drop_first(n_gone);
+        self.parts = parts;
+    }
 }
 
 impl Layer {
@@ -153,9 +166,8 @@ impl Layer {
         })
     }
 
-    /// The rows of `room` through this layer; writes their K/V into the cache.
-    pub(crate) fn forward(&self, layer_idx: usize, room: &mut Room, memory: &mut HostMemory) {
-        self.project(layer_idx, room, memory);
+    /// What is left to do for the rows of `room` after [`Layer::project`].
+    pub(crate) fn finish(&self, layer_idx: usize, room: &mut Room, memory: &HostMemory) {
         self.attend(layer_idx, room, memory);
         self.output.apply(&room.attended, &mut room.operands, &mut room.projected);
         add(&mut room.states, &room.projected);
@@ -169,7 +181,7 @@ impl Layer {
 
     /// Queries of the rows; writes their K/V into the cache.
     ///
-    /// Where a row goes no further than this layer, this is all that is wanted of it.
+    /// Where a row goes no further, this is all that is wanted of it.
     pub(crate) fn project(&self, layer_idx: usize, room: &mut Room, memory: &mut HostMemory) {
         self.input_norm.apply(&room.states, &mut room.normed);
         self.qkv.apply(&room.normed, &mut room.operands, &mut room.qkv);

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::cache::HostMemory;
 use crate::config::Config;
 use crate::layer::{self, Places};
-use crate::pass::Part;
+use crate::pass::{Pass, n_rows};
 use crate::single::{self, Room};
 use crate::vector::RmsNorm;
 use crate::{Error, Weights};
@@ -71,62 +71,59 @@ impl Stack {
         }
     }
 
-    /// Residual stream [rows, hidden] of `parts` through the first `n_layers` layers, whose K/V and the next layer's are
-    /// written. `keep_going` is asked before each layer; where it says no, this ends with [`Error::Stopped`].
+    /// Residual stream [rows, hidden] of a pass through all layers, as far as its rows go; what is left at the top.
+    ///
+    /// `keep_going` is asked before each layer; where it says no, this ends with [`Error::Stopped`].
     pub(crate) fn run(
         &self,
         input: Tensor,
-        parts: &[Part],
-        n_layers: usize,
+        pass: &Pass<'_>,
         config: &Config,
         memory: &mut HostMemory,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Tensor, Error> {
         match self {
             Self::Reference(layers) => {
-                let places = Places::new(parts, config)?;
+                let mut parts = pass.parts.clone();
                 let mut states = input;
-                for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
+                for (layer_idx, layer) in layers.iter().enumerate() {
                     if !keep_going() {
                         return Err(Error::Stopped);
                     }
+                    let places = Places::new(&parts, config)?;
+                    layer.project(&states, &places, layer_idx, config, memory)?;
+                    let n_rows = n_rows(&parts);
+                    parts = pass.parts_of_depth(layer_idx + 1);
+                    let n_left = self::n_rows(&parts);
+                    states = states.narrow(0, n_rows - n_left, n_left)?;
+                    if n_left == 0 {
+                        break;
+                    }
+                    let places = Places::new(&parts, config)?;
                     states = layer.forward(&states, &places, layer_idx, config, memory)?;
-                }
-                if let Some(layer) = layers.get(n_layers) {
-                    layer.project(&states, &places, n_layers, config, memory)?;
                 }
                 Ok(states)
             }
             Self::Single(single) => {
                 let mut room = single.room();
-                let shape = input.dims2()?;
-                room.set_rows(parts.iter().cloned(), config);
+                room.set_rows(pass.parts.iter().cloned(), config);
                 room.states = input.flatten_all()?.to_vec1()?;
-                if !run_single(&single.layers, n_layers, &mut room, memory, keep_going) {
-                    return Err(Error::Stopped);
+                for (layer_idx, layer) in single.layers.iter().enumerate() {
+                    if !keep_going() {
+                        return Err(Error::Stopped);
+                    }
+                    layer.project(layer_idx, &mut room, memory);
+                    if pass.climb.is_some() {
+                        room.keep_parts(pass.parts_of_depth(layer_idx + 1));
+                    }
+                    if room.states.is_empty() {
+                        break;
+                    }
+                    layer.finish(layer_idx, &mut room, memory);
                 }
+                let shape = (room.states.len() / config.hidden_size, config.hidden_size);
                 Ok(Tensor::from_slice(&room.states, shape, &Device::Cpu)?)
             }
         }
     }
-}
-
-/// The rows of `room` through the first `n_layers` of `layers`, as [`Stack::run`] does it; `false` when it was stopped.
-pub(crate) fn run_single(
-    layers: &[single::Layer],
-    n_layers: usize,
-    room: &mut Room,
-    memory: &mut HostMemory,
-    keep_going: &mut dyn FnMut() -> bool,
-) -> bool {
-    for (layer_idx, layer) in layers[..n_layers].iter().enumerate() {
-        if !keep_going() {
-            return false;
-        }
-        layer.forward(layer_idx, room, memory);
-    }
-    if let Some(layer) = layers.get(n_layers) {
-        layer.project(n_layers, room, memory);
-    }
-    true
 }

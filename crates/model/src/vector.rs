@@ -84,6 +84,13 @@ impl Angles {
         }
     }
 
+    /// Forgets the first `n` of the positions.
+    pub(crate) fn drop_first(&mut self, n: usize) {
+        let n_angles = n * self.frequencies.len();
+        self.cos.drain(..n_angles);
+        self.sin.drain(..n_angles);
+    }
+
     /// Rotates one head of the row at the `row`th of the positions.
     pub(crate) fn rotate(&self, row: usize, head: &mut [f32]) {
         let half = self.frequencies.len();

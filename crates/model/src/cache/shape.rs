@@ -69,7 +69,7 @@ impl CacheShape {
             dtype,
             format,
             later_loops,
-            chunk: 128,
+            chunk: 512,
             slack: 64,
         }
     }
