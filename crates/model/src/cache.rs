@@ -14,6 +14,7 @@ use candle_core::{DType, Device, Tensor};
 
 use self::buffer::Buffer;
 pub use self::buffer::CacheFormat;
+pub(crate) use self::buffer::widen;
 pub(crate) use self::key_value::KeyValue;
 pub(crate) use self::span::Span;
 use crate::Error;
@@ -265,7 +266,7 @@ impl Cache {
         let before = positions.start.saturating_sub(1)..positions.end - 1;
         let n_zeros = n - before.len();
         let mut scratch = vec![T::zero(); before.len() * width];
-        states[n_zeros * width..].copy_from_slice(carried.read(0, before, &mut scratch));
+        states[n_zeros * width..].copy_from_slice(carried.read(0, before, &mut scratch, widen));
         Ok(Tensor::from_vec(states, (n, width), &Device::Cpu)?)
     }
 
@@ -276,7 +277,7 @@ impl Cache {
         position: usize,
         scratch: &'a mut [f32],
     ) -> &'a [f32] {
-        self.carried[loop_idx].read(0, position..position + 1, scratch)
+        self.carried[loop_idx].read(0, position..position + 1, scratch, widen)
     }
 
     /// Keeps what loop `loop_idx` hands on at positions `start..`, vectors one after the other.
