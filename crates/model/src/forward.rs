@@ -145,8 +145,12 @@ impl Plt {
         }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
-        // A loop that was stopped after a cut has nothing left, and the one behind it may be ahead.
-        let in_order = |spans: &[Span]| spans[1].to <= spans[0].to;
+        // A loop that was stopped after a cut has nothing left, and the one behind it may be ahead; one that ran over a tail
+        // has handed nothing on to what begins before.
+        let in_order = |spans: &[Span]| {
+            let [before, span] = [spans[0], spans[1]];
+            span.to <= before.to && (before.from < span.to || before.from == 0)
+        };
         if !(cache.spans().iter().all(is_close) && cache.spans().windows(2).all(in_order)) {
             self.settle(cache, || true)?;
         }
