@@ -1,7 +1,8 @@
 //! Products of every layout: one and two rows as bytes of weights a second, 32 and 512 rows as multiplications.
+//! Attention of one decoded token in one layer, as bytes of keys and values a second.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use model::bench::{Product, layouts};
+use model::bench::{Attention, Product, layouts};
 
 /// More than any cache holds in 8 bits, so that a row is measured against the memory.
 const FEW_ROWS: (usize, usize) = (65_536, 1024);
@@ -30,5 +31,21 @@ fn products(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, products);
+/// Heads of LoopCoder-V2 and of Qwen2.5-Coder-0.5B, one loop and two.
+fn attention(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    group.sample_size(20);
+    for (name, heads) in [("7B", (40, 8, 128)), ("0.5B", (14, 2, 64))] {
+        for n_rows in [1, 2] {
+            let mut attention = Attention::new(heads, 8192, n_rows);
+            group.throughput(Throughput::Bytes(attention.n_bytes() as u64));
+            group.bench_function(BenchmarkId::new(name, n_rows), |bencher| {
+                bencher.iter(|| attention.run());
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, products, attention);
 criterion_main!(benches);

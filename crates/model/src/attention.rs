@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 pub(crate) use self::kernel::Attend;
-use self::kernel::{BLOCK, Part, State};
+use self::kernel::{Part, State, scratch_len};
 use crate::cache::KeyValue;
 use crate::pool;
 use crate::real::Real;
@@ -112,11 +112,11 @@ impl Plan {
         self.n_rows.min(TASK_ROWS) * self.heads.group_size()
     }
 
-    /// Numbers of scratch that a task needs: its sums, one split's sums, and a block of keys and values.
+    /// Numbers of scratch that a task needs: its sums, one split's sums, and what the kernel needs.
     fn task_len(&self) -> usize {
         let state = State::<f32>::len(self.n_queries(), self.heads.head_dim);
         let n_kept = if self.n_shares() == 1 { 1 } else { self.splits_per_task };
-        (n_kept + 1) * state + 2 * BLOCK * self.heads.head_dim
+        (n_kept + 1) * state + scratch_len(self.n_queries(), self.heads.head_dim)
     }
 }
 
@@ -150,8 +150,8 @@ pub(crate) fn attend<T: Attend>(
     let run = |index: usize, numbers: &mut [T]| {
         let Task { kv_head, rows, splits } = plan.task(index);
         let state_len = State::<T>::len(plan.n_queries(), heads.head_dim);
-        let (states, blocks) =
-            numbers[..task_len].split_at_mut(task_len - 2 * BLOCK * heads.head_dim);
+        let (states, scratch) = numbers[..task_len]
+            .split_at_mut(task_len - scratch_len(plan.n_queries(), heads.head_dim));
         let (states, split_state) = states.split_at_mut(states.len() - state_len);
         let n_queries = rows.len() * heads.group_size();
         for (i, split) in splits.enumerate() {
@@ -166,16 +166,16 @@ pub(crate) fn attend<T: Attend>(
             };
             if plan.n_shares() != 1 {
                 let kept = &mut states[i * state_len..(i + 1) * state_len];
-                T::run(&part, &mut State::of(kept, n_queries, heads.head_dim), blocks);
+                T::run(&part, &mut State::of(kept, n_queries, heads.head_dim), scratch);
                 continue;
             }
             let mut sums = State::of(states, n_queries, heads.head_dim);
             if i == 0 {
-                T::run(&part, &mut sums, blocks);
+                T::run(&part, &mut sums, scratch);
                 continue;
             }
             let mut of_split = State::of(split_state, n_queries, heads.head_dim);
-            T::run(&part, &mut of_split, blocks);
+            T::run(&part, &mut of_split, scratch);
             sums.merge(&of_split);
         }
     };

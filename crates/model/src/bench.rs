@@ -1,8 +1,11 @@
-//! Products of every layout for the benchmarks in `benches/`, and for nobody else.
+//! Products of every layout, and attention, for the benchmarks in `benches/`, and for nobody else.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::attention::{Heads, Scratch, attend};
 use crate::bytes::Bytes;
+use crate::cache::{CacheFormat, KeyValue};
 use crate::layout::Layout;
 use crate::linear::{Linear, Operands, Stored};
 use crate::matrix::Matrix;
@@ -66,5 +69,57 @@ impl Product {
     /// Rounds the activations and multiplies, on all threads.
     pub fn run(&mut self) {
         self.linear.apply(&self.x, &mut self.operands, &mut self.out);
+    }
+}
+
+/// One decoded token's attention in one layer: rows at the same position over all keys before it.
+#[derive(Debug)]
+pub struct Attention {
+    heads: Heads,
+    store: KeyValue,
+    n_keys: usize,
+    queries: Vec<f32>,
+    visible: Vec<Range<usize>>,
+    scratch: Scratch<f32>,
+    out: Vec<f32>,
+}
+
+impl Attention {
+    /// Keys and values in half precision.
+    pub fn new(
+        (n_heads, n_kv_heads, head_dim): (usize, usize, usize),
+        n_keys: usize,
+        n_rows: usize,
+    ) -> Self {
+        let mut store =
+            KeyValue::new(CacheFormat::F16, candle_core::DType::F32, n_kv_heads, head_dim);
+        store.rebase(0, 0..0, n_keys);
+        let wave =
+            |n: usize, step: f32| (0..n).map(|i| (i as f32 * step).sin()).collect::<Vec<_>>();
+        for position in 0..n_keys {
+            let vectors = wave(n_kv_heads * head_dim, 0.1 + position as f32 * 1e-4);
+            store.write(position, &vectors, &vectors);
+        }
+        let len = n_rows * n_heads * head_dim;
+        Self {
+            heads: Heads { n_heads, n_kv_heads, head_dim },
+            store,
+            n_keys,
+            queries: wave(len, 0.37),
+            visible: vec![0..n_keys; n_rows],
+            scratch: Scratch::default(),
+            out: vec![0.0; len],
+        }
+    }
+
+    /// Of the keys and values.
+    pub fn n_bytes(&self) -> usize {
+        2 * self.n_keys * self.heads.n_kv_heads * self.heads.head_dim * 2
+    }
+
+    /// On all threads.
+    pub fn run(&mut self) {
+        let Self { heads, store, queries, visible, scratch, out, .. } = self;
+        attend(*heads, queries, visible, store, scratch, out);
     }
 }

@@ -19,6 +19,7 @@ mod span;
 use std::ops::Range;
 
 pub use self::buffer::CacheFormat;
+pub(crate) use self::buffer::widen;
 pub(crate) use self::host::HostMemory;
 pub(crate) use self::key_value::KeyValue;
 pub(crate) use self::memory::Memory;

@@ -7,6 +7,9 @@ use half::{bf16, f16};
 /// Values that share a minimum, and most often a scale.
 pub(crate) const GROUP: usize = 32;
 
+/// Values that share a scale in this project's own 4 bits.
+pub(crate) const LONG_GROUP: usize = 2 * GROUP;
+
 /// Values of the longest unit, see [`Row::unit`].
 pub(crate) const LONGEST_UNIT: usize = 256;
 
@@ -41,6 +44,8 @@ pub(crate) enum Activations {
     Plain,
     /// Signed bytes with a scale for each 32.
     Bytes,
+    /// The same with a scale for each 64, as many as weights of 4 bits have.
+    Bytes64,
     /// The same with scales rounded to half precision, as ggml's Q8_0 and Q8_1 have them.
     BytesHalf,
     /// Signed bytes with a scale for each 256, as ggml's Q8_K.
@@ -93,6 +98,7 @@ impl Layout {
     pub(crate) fn activations(self) -> Activations {
         match self {
             Self::F32 | Self::F16 | Self::Bf16 => Activations::Plain,
+            Self::Int4 { group_size: LONG_GROUP } => Activations::Bytes64,
             Self::Int8 { .. } | Self::Int4 { .. } => Activations::Bytes,
             Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => {
                 Activations::BytesHalf
@@ -131,6 +137,7 @@ impl Activations {
         match self {
             Self::Plain => 1,
             Self::Bytes | Self::BytesHalf => GROUP,
+            Self::Bytes64 => LONG_GROUP,
             Self::Bytes256 => LONGEST_UNIT,
         }
     }
@@ -147,7 +154,7 @@ pub(crate) struct Row<'a> {
 /// Integers that share a step of their own besides the scale of their unit.
 pub(crate) const STEPPED: usize = 16;
 
-/// 32 or 256 weights that share a scale, taken apart.
+/// 32, 64 or 256 weights that share a scale, taken apart.
 ///
 /// Weight i is `scale * (steps[i / 16] * integers[i]) + minimum_scale * minima[i / 32]`.
 #[derive(Debug, Clone, Copy)]
@@ -252,15 +259,17 @@ impl Row<'_> {
                 halves(&self.bytes[idx * GROUP / 2..(idx + 1) * GROUP / 2], 8, integers);
                 unit.scale = self.scales[idx];
             }
-            Layout::Int4 { .. } => {
-                // Of a pair of units the first is in the low halves of the pair's bytes, the second in the high ones.
-                let shift = idx % 2 * 4;
-                let bytes = &self.bytes[idx / 2 * GROUP..(idx / 2 + 1) * GROUP];
-                for (q, byte) in integers.iter_mut().zip(bytes) {
-                    *q = ((byte >> shift) & 15).cast_signed() - 8;
+            Layout::Int4 { group_size: LONG_GROUP } => {
+                let bytes = &self.bytes[idx * GROUP..(idx + 1) * GROUP];
+                let (low, high) = integers[..LONG_GROUP].split_at_mut(GROUP);
+                for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
+                    *low = (byte & 15).cast_signed() - 8;
+                    *high = (byte >> 4).cast_signed() - 8;
                 }
-                unit.scale = self.scales[idx / 2];
+                unit.scale = self.scales[idx];
             }
+            // No file has other groups.
+            Layout::Int4 { .. } => {}
         }
     }
 

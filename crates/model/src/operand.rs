@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::layout::{Activations, GROUP, LONGEST_UNIT, STEPPED};
+use crate::layout::{Activations, GROUP, LONG_GROUP, LONGEST_UNIT, STEPPED};
 
 /// Rows of activations, [rows, inputs]; the room is used again for the next ones.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Operand {
     pub(crate) values: Vec<f32>,
     /// [rows, inputs], of the others.
     pub(crate) integers: Vec<i8>,
-    /// [rows, inputs / unit]: the scale of a unit. Where a unit is a [`GROUP`], its sum in real numbers stands beside it.
+    /// [rows, inputs / unit]: the scale of a unit. But of [`Activations::Bytes256`], its sum in real numbers stands beside it.
     pub(crate) factors: Vec<[f32; 2]>,
     /// [rows, inputs / 16]: sums of the integers.
     pub(crate) sums: Vec<i16>,
@@ -36,9 +36,11 @@ impl Operand {
         let (integers, factors) = (self.integers.as_mut_slice(), self.factors.as_mut_slice());
         match activations {
             Activations::Plain => {}
-            Activations::Bytes => round_groups(x, integers, factors, |scale| scale),
+            Activations::Bytes => round_groups::<GROUP>(x, integers, factors, |scale| scale),
+            Activations::Bytes64 => round_groups::<LONG_GROUP>(x, integers, factors, |scale| scale),
             Activations::BytesHalf => {
-                round_groups(x, integers, factors, |scale| f16::from_f32(scale).to_f32());
+                let keep = |scale| f16::from_f32(scale).to_f32();
+                round_groups::<GROUP>(x, integers, factors, keep);
             }
             Activations::Bytes256 => round_units(x, integers, factors),
         }
@@ -48,16 +50,16 @@ impl Operand {
     }
 }
 
-/// Rounds groups of 32 as ggml's Q8_1 does, whose integers are those of its Q8_0.
+/// Rounds groups as ggml's Q8_1 does those of 32, whose integers are those of its Q8_0.
 ///
 /// A value that is not a number makes the scale of its group one, so that it is not lost.
-fn round_groups(
+fn round_groups<const N: usize>(
     x: &[f32],
     integers: &mut [i8],
     factors: &mut [[f32; 2]],
     keep: impl Fn(f32) -> f32,
 ) {
-    let groups = x.as_chunks::<GROUP>().0.iter().zip(integers.as_chunks_mut::<GROUP>().0);
+    let groups = x.as_chunks::<N>().0.iter().zip(integers.as_chunks_mut::<N>().0);
     for ((x, integers), factors) in groups.zip(factors) {
         let largest = largest_magnitude(x);
         let scale = largest / 127.0;
@@ -113,6 +115,7 @@ mod tests {
     fn kinds() -> impl Strategy<Value = Activations> {
         prop_oneof![
             Just(Activations::Bytes),
+            Just(Activations::Bytes64),
             Just(Activations::BytesHalf),
             Just(Activations::Bytes256)
         ]
@@ -163,7 +166,12 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_is_not_lost() {
-        for kind in [Activations::Bytes, Activations::BytesHalf, Activations::Bytes256] {
+        for kind in [
+            Activations::Bytes,
+            Activations::Bytes64,
+            Activations::BytesHalf,
+            Activations::Bytes256,
+        ] {
             for lost in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut x = [1.0; 256];
                 x[200] = lost;

@@ -9,13 +9,25 @@ pub(crate) trait Real: WithDType {
     fn from_f32(value: f32) -> Self;
     fn to_f32(self) -> f32;
 
-    /// These numbers, if they are of this type; so the two that follow.
+    /// These numbers, if they are of this type; so the one that follows.
     fn of_f32(numbers: &[f32]) -> Option<&[Self]>;
     fn of_f64(numbers: &[f64]) -> Option<&[Self]>;
-    fn as_f32_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
 
     /// e to the power of a number that is not above zero; NaN stays NaN.
     fn exp_of_negative(self) -> Self;
+}
+
+/// What the exponential function in single precision is made of.
+pub(crate) mod exp {
+    /// Below, the result is not a normal number and becomes zero.
+    pub(crate) const LOWEST: f32 = -87.0;
+    /// Adding it leaves the rounded number in the low bits.
+    pub(crate) const ROUND: f32 = 12_582_912.0;
+    pub(crate) const LN_2_HIGH: f32 = 0.693_359_4;
+    pub(crate) const LN_2_LOW: f32 = -2.121_944_4e-4;
+    /// Factors of r^6 to r^2 in Taylor's series, with |r| at most ln(2) / 2; the next term is below 1.3e-7.
+    pub(crate) const TERMS: [f32; 5] =
+        [1.388_888_9e-3, 8.333_333e-3, 4.166_666_8e-2, 1.666_666_7e-1, 0.5];
 }
 
 impl Real for f32 {
@@ -34,10 +46,6 @@ impl Real for f32 {
         None
     }
 
-    fn as_f32_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
-        Some(numbers)
-    }
-
     #[inline(always)]
     fn to_f32(self) -> f32 {
         self
@@ -46,24 +54,19 @@ impl Real for f32 {
     /// Without a branch or a call, so that a loop over it becomes vector instructions; within two units in the last place.
     #[inline(always)]
     fn exp_of_negative(self) -> Self {
-        // Adding it leaves the rounded number in the low bits.
-        const ROUND: f32 = 12_582_912.0;
-        const LN_2_HIGH: f32 = 0.693_359_4;
-        const LN_2_LOW: f32 = -2.121_944_4e-4;
-        // Below, the result is not a normal number and becomes zero. Comparisons are false for NaN, which `max` would
-        // swallow.
-        let x = if self < -87.0 { -87.0 } else { self };
+        use exp::{LN_2_HIGH, LN_2_LOW, LOWEST, ROUND, TERMS};
+        // Comparisons are false for NaN, which `max` would swallow.
+        let x = if self < LOWEST { LOWEST } else { self };
         let shifted = x * std::f32::consts::LOG2_E + ROUND;
         let n = shifted - ROUND;
         let r = x - n * LN_2_HIGH - n * LN_2_LOW;
-        // Taylor's series up to r^6, with |r| at most ln(2) / 2; the next term is below 1.3e-7.
-        let p = 1.388_888_9e-3 * r + 8.333_333e-3;
-        let p = p * r + 4.166_666_8e-2;
-        let p = p * r + 1.666_666_7e-1;
-        let p = p * r + 0.5;
+        let mut p = TERMS[0];
+        for term in &TERMS[1..] {
+            p = p * r + term;
+        }
         let p = p * r * r + r + 1.0;
         let power = Self::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23));
-        if self < -87.0 { 0.0 } else { power }
+        if self < LOWEST { 0.0 } else { power }
     }
 }
 
@@ -81,10 +84,6 @@ impl Real for f64 {
 
     fn of_f64(numbers: &[f64]) -> Option<&[Self]> {
         Some(numbers)
-    }
-
-    fn as_f32_mut(_: &mut [Self]) -> Option<&mut [f32]> {
-        None
     }
 
     #[inline(always)]

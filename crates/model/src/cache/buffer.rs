@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use half::f16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 use crate::real::Real;
 
@@ -124,12 +123,14 @@ impl Buffer {
         }
     }
 
-    /// Vectors of some slots, [slots, width]: where they lie, or converted into `scratch`, which has that size at least.
+    /// Vectors of some slots, [slots, width]: where they lie, or converted into `scratch`, which has that size at least;
+    /// from half precision by `widen`.
     pub(crate) fn read<'a, T: Real>(
         &'a self,
         head: usize,
         slots: Range<usize>,
         scratch: &'a mut [T],
+        widen: fn(&[u16], &mut [T]),
     ) -> &'a [T] {
         let first = head * self.capacity + slots.start;
         let rows = first..first + slots.len();
@@ -148,14 +149,7 @@ impl Buffer {
                 }
                 convert(&numbers[range], scratch, |value| T::from_f32(*value));
             }
-            Numbers::F16(numbers) => match T::as_f32_mut(scratch) {
-                Some(scratch) => {
-                    numbers[range].reinterpret_cast::<f16>().convert_to_f32_slice(scratch);
-                }
-                None => convert(&numbers[range], scratch, |bits| {
-                    T::from_f32(f16::from_bits(*bits).to_f32())
-                }),
-            },
+            Numbers::F16(numbers) => widen(&numbers[range], scratch),
             Numbers::Int8 { integers, scales } => {
                 let vectors = integers[range].chunks_exact(self.width);
                 let out = scratch.chunks_exact_mut(self.width);
@@ -165,6 +159,13 @@ impl Buffer {
             }
         }
         scratch
+    }
+
+    /// Bits of the vectors of some slots, where they are in half precision.
+    pub(crate) fn halves(&self, head: usize, slots: Range<usize>) -> Option<&[u16]> {
+        let Numbers::F16(numbers) = &self.numbers else { return None };
+        let first = head * self.capacity;
+        Some(&numbers[(first + slots.start) * self.width..(first + slots.end) * self.width])
     }
 }
 
@@ -183,6 +184,11 @@ fn round_to_bytes<T: Real>(vector: &[T], integers: &mut [i8]) -> f32 {
         *integer = (value.to_f32() * inverse).round() as i8;
     }
     largest / 127.0
+}
+
+/// Numbers in half precision, given as bits, on any machine.
+pub(crate) fn widen<T: Real>(halves: &[u16], numbers: &mut [T]) {
+    convert(halves, numbers, |bits| T::from_f32(f16::from_bits(*bits).to_f32()));
 }
 
 fn convert<S, T>(from: &[S], to: &mut [T], convert: impl Fn(&S) -> T) {

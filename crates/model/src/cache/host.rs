@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
-use super::buffer::{Buffer, CacheFormat};
+use super::buffer::{Buffer, CacheFormat, widen};
 use super::key_value::KeyValue;
 use super::room::Room;
 use super::shape::CacheShape;
@@ -69,7 +69,7 @@ impl HostMemory {
         let before = positions.start.saturating_sub(1)..positions.end - 1;
         let n_zeros = n - before.len();
         let mut scratch = vec![T::zero(); before.len() * width];
-        states[n_zeros * width..].copy_from_slice(carried.read(0, before, &mut scratch));
+        states[n_zeros * width..].copy_from_slice(carried.read(0, before, &mut scratch, widen));
         Ok(Tensor::from_vec(states, (n, width), &Device::Cpu)?)
     }
 
@@ -80,7 +80,7 @@ impl HostMemory {
         position: usize,
         scratch: &'a mut [f32],
     ) -> &'a [f32] {
-        self.carried[loop_idx].read(0, position..position + 1, scratch)
+        self.carried[loop_idx].read(0, position..position + 1, scratch, widen)
     }
 
     /// Keeps what loop `loop_idx` hands on at positions `start..`, vectors one after the other.

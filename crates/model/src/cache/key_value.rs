@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::buffer::{Buffer, CacheFormat};
 use crate::real::Real;
 
+/// Turns the bits of numbers in half precision into as many numbers.
+pub(crate) type Widen<T> = fn(&[u16], &mut [T]);
+
 /// Keys (after rotary embedding) and values, [kv_heads, positions, head_dim], from position `base` on.
 #[derive(Debug)]
 pub(crate) struct KeyValue {
@@ -47,14 +50,16 @@ impl KeyValue {
         }
     }
 
-    /// Keys of a head at `positions`, [positions, head_dim]; through `scratch` where they are stored rounded.
+    /// Keys of a head at `positions`, [positions, head_dim]; through `scratch` where they are stored rounded, from half
+    /// precision by `widen`.
     pub(crate) fn keys<'a, T: Real>(
         &'a self,
         head: usize,
         positions: &Range<usize>,
         scratch: &'a mut [T],
+        widen: Widen<T>,
     ) -> &'a [T] {
-        self.keys.read(head, self.slots(positions), scratch)
+        self.keys.read(head, self.slots(positions), scratch, widen)
     }
 
     /// Values of a head, as [`KeyValue::keys`].
@@ -63,8 +68,15 @@ impl KeyValue {
         head: usize,
         positions: &Range<usize>,
         scratch: &'a mut [T],
+        widen: Widen<T>,
     ) -> &'a [T] {
-        self.values.read(head, self.slots(positions), scratch)
+        self.values.read(head, self.slots(positions), scratch, widen)
+    }
+
+    /// Bits of the keys and of the values of a head at `positions`, where they are in half precision.
+    pub(crate) fn halves(&self, head: usize, positions: &Range<usize>) -> [Option<&[u16]>; 2] {
+        let slots = self.slots(positions);
+        [&self.keys, &self.values].map(|vectors| vectors.halves(head, slots.clone()))
     }
 
     fn slots(&self, positions: &Range<usize>) -> Range<usize> {

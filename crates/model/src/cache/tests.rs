@@ -41,7 +41,7 @@ fn check_span(later_loops: LaterLoops, n: usize, expected: (usize, usize)) {
     assert_eq!((from, to), expected);
     let first = if from == 0 { 0 } else { from - 4 };
     let mut scratch = vec![0f32; (n - first) * 8];
-    let keys = cache.host().unwrap().layer(1, 0).keys(1, &(first..n), &mut scratch);
+    let keys = cache.host().unwrap().layer(1, 0).keys(1, &(first..n), &mut scratch, widen);
     let kept: Vec<usize> = keys.iter().step_by(8).map(|key| *key as usize).collect();
     assert_eq!(kept, (first..n).collect::<Vec<_>>());
 }
@@ -77,7 +77,7 @@ fn a_restarted_loop_begins_where_it_is_told_to() {
             cache.host_mut().unwrap().layer_mut(1, 1).write(position, &[1f32; 16], &[1f32; 16]);
         }
         let mut scratch = vec![0f32; write.len() * 8];
-        let values = cache.host().unwrap().layer(1, 1).values(0, &write, &mut scratch);
+        let values = cache.host().unwrap().layer(1, 1).values(0, &write, &mut scratch, widen);
         assert!(values.iter().all(|value| *value == 1.0));
     }
 }

@@ -4,6 +4,8 @@
     reason = "instructions that not every machine has, and reads through pointers whose range is checked before"
 )]
 
+mod int4;
+
 mod plain;
 
 pub(super) mod tile;
@@ -17,10 +19,10 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use self::plain::{Bf16, F16, F32};
-use self::units32::{Int4, Int4Of32, Int8, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+use self::units32::{Int4Of32, Int8, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use self::units256::{Q4K, Q5K, Q6K};
 use super::TILE;
-use crate::layout::{Layout, Row, STEPPED, Unit, View};
+use crate::layout::{LONG_GROUP, Layout, Row, STEPPED, Unit, View};
 use crate::operand::Operand;
 use crate::panel::PANEL;
 
@@ -61,7 +63,7 @@ pub(super) fn run<const VNNI: bool, const ROWS: usize>(
         Layout::Int8 { group_size: 64 } => units32::run::<Int8<64>, VNNI, ROWS>(task),
         Layout::Int8 { group_size: 128 } => units32::run::<Int8<128>, VNNI, ROWS>(task),
         Layout::Int4 { group_size: 32 } => units32::run::<Int4Of32, VNNI, ROWS>(task),
-        Layout::Int4 { group_size: 64 } => units32::run::<Int4, VNNI, ROWS>(task),
+        Layout::Int4 { group_size: LONG_GROUP } => int4::run(task),
         // No file has these; what is read would be wrong, but never out of range.
         Layout::Int8 { .. } | Layout::Int4 { .. } => {
             let Task { weights, outputs, x, first_row, out } = task;
@@ -92,7 +94,7 @@ pub(super) fn units(rows: &[Row<'_>; PANEL], idx: usize, units: &mut [Unit; PANE
         Layout::Int8 { group_size: 64 } => units32::take_apart::<Int8<64>>(rows, idx, units),
         Layout::Int8 { group_size: 128 } => units32::take_apart::<Int8<128>>(rows, idx, units),
         Layout::Int4 { group_size: 32 } => units32::take_apart::<Int4Of32>(rows, idx, units),
-        Layout::Int4 { group_size: 64 } => units32::take_apart::<Int4>(rows, idx, units),
+        Layout::Int4 { group_size: LONG_GROUP } => int4::take_apart(rows, idx, units),
         // SAFETY: the machine has what is asked for.
         _ => unsafe { one_by_one(rows, idx, units) },
     }

@@ -1,14 +1,37 @@
 //! The products of attention for any machine and type.
 
-use super::{FOUR, LANES, Products};
+use super::{BLOCK, FOUR, LANES, Products, reference};
+use crate::cache::widen;
 use crate::real::Real;
 
 pub(super) struct Portable;
 
 impl<T: Real> Products<T> for Portable {
+    fn widen(halves: &[u16], numbers: &mut [T]) {
+        widen(halves, numbers);
+    }
+
     #[inline(always)]
     fn dot<const Q: usize>(queries: [&[T]; Q], keys: [&[T]; FOUR]) -> [[T; FOUR]; Q] {
         queries.map(|query| keys.map(|key| dot(query, key)))
+    }
+
+    #[inline(always)]
+    fn weigh(scores: &mut [T; BLOCK], scale: T, before: T) -> (T, [T; LANES]) {
+        let mut largest = before;
+        for score in scores.iter_mut() {
+            *score *= scale;
+            largest = if largest < *score { *score } else { largest };
+        }
+        let reference = reference(largest);
+        let mut sums = [T::zero(); LANES];
+        for scores in scores.as_chunks_mut::<LANES>().0 {
+            for (sum, score) in sums.iter_mut().zip(scores) {
+                *score = (*score - reference).exp_of_negative();
+                *sum += *score;
+            }
+        }
+        (largest, sums)
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The products of attention with AVX2 and FMA.
+//! The products of attention with AVX2, FMA and F16C.
 //!
 //! Plain loops and no closures: a closure has none of the instructions and would be called for each register.
 #![expect(
@@ -9,7 +9,11 @@
 
 use std::arch::x86_64::*;
 
-use super::{FOUR, Products};
+use half::f16;
+
+use crate::real::exp;
+
+use super::{BLOCK, FOUR, LANES, Products, reference};
 
 /// Numbers in a register.
 const N: usize = 8;
@@ -17,13 +21,35 @@ const N: usize = 8;
 /// Registers of one query's sums: with two queries as many as hide the latency of a multiplication.
 const COLUMNS: usize = 4;
 
-/// Used where the machine has AVX2 and FMA, and nowhere else.
+/// Bytes that come from memory together.
+const CACHE_LINE: usize = 64;
+
+/// Used where the machine has AVX2, FMA and F16C, and nowhere else.
 pub(super) struct Avx2;
 
 impl Products<f32> for Avx2 {
     #[inline(always)]
+    fn widen(halves: &[u16], numbers: &mut [f32]) {
+        // SAFETY: the machine has F16C, or nobody calls this.
+        unsafe { widen(halves, numbers) }
+    }
+
+    fn ask_for(halves: &[u16]) {
+        for line in halves.chunks(CACHE_LINE / size_of::<u16>()) {
+            // SAFETY: asking for memory has no effect but on time.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+        }
+    }
+
+    #[inline(always)]
+    fn weigh(scores: &mut [f32; BLOCK], scale: f32, before: f32) -> (f32, [f32; LANES]) {
+        // SAFETY: as above.
+        unsafe { weigh(scores, scale, before) }
+    }
+
+    #[inline(always)]
     fn dot<const Q: usize>(queries: [&[f32]; Q], keys: [&[f32]; FOUR]) -> [[f32; FOUR]; Q] {
-        // SAFETY: the machine has AVX2 and FMA, or nobody calls this.
+        // SAFETY: as above.
         unsafe { dot(queries, keys) }
     }
 
@@ -38,6 +64,84 @@ impl Products<f32> for Avx2 {
         // SAFETY: as above.
         unsafe { add(sums, corrections, weights, values, width) }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn widen(halves: &[u16], numbers: &mut [f32]) {
+    let (halves, rest) = halves.as_chunks::<N>();
+    let (numbers, rest_of_numbers) = numbers.as_chunks_mut::<N>();
+    for (numbers, halves) in numbers.iter_mut().zip(halves) {
+        // SAFETY: as many numbers are read and written as the arrays have.
+        unsafe {
+            let halves = _mm_loadu_si128(halves.as_ptr().cast());
+            _mm256_storeu_ps(numbers.as_mut_ptr(), _mm256_cvtph_ps(halves));
+        }
+    }
+    for (number, bits) in rest_of_numbers.iter_mut().zip(rest) {
+        *number = f16::from_bits(*bits).to_f32();
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn weigh(scores: &mut [f32; BLOCK], scale: f32, before: f32) -> (f32, [f32; LANES]) {
+    let scores = scores.as_chunks_mut::<N>().0;
+    let scale = _mm256_set1_ps(scale);
+    // Of two numbers the instruction gives the second where one is NaN.
+    let mut maxima = _mm256_set1_ps(f32::NEG_INFINITY);
+    for scores in scores.iter_mut() {
+        // SAFETY: eight floats are what is read and written.
+        unsafe {
+            let scaled = _mm256_mul_ps(_mm256_loadu_ps(scores.as_ptr()), scale);
+            _mm256_storeu_ps(scores.as_mut_ptr(), scaled);
+            maxima = _mm256_max_ps(scaled, maxima);
+        }
+    }
+    let mut lanes = [0.0; N];
+    // SAFETY: eight floats are what is written.
+    unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), maxima) };
+    let mut largest = before;
+    for score in lanes {
+        largest = if largest < score { score } else { largest };
+    }
+    let reference = _mm256_set1_ps(reference(largest));
+    let mut sums = _mm256_setzero_ps();
+    for scores in scores.iter_mut() {
+        // SAFETY: eight floats are what is read and written.
+        unsafe {
+            let weights =
+                exp_of_negative(_mm256_sub_ps(_mm256_loadu_ps(scores.as_ptr()), reference));
+            _mm256_storeu_ps(scores.as_mut_ptr(), weights);
+            sums = _mm256_add_ps(sums, weights);
+        }
+    }
+    // SAFETY: eight floats are what is written.
+    unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), sums) };
+    (largest, lanes)
+}
+
+/// [`Real::exp_of_negative`](crate::real::Real::exp_of_negative) of eight numbers, operation for operation.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn exp_of_negative(exponents: __m256) -> __m256 {
+    let lowest = _mm256_set1_ps(exp::LOWEST);
+    let is_zero = _mm256_cmp_ps::<_CMP_LT_OQ>(exponents, lowest);
+    let x = _mm256_max_ps(lowest, exponents);
+    let round = _mm256_set1_ps(exp::ROUND);
+    let shifted = _mm256_add_ps(_mm256_mul_ps(x, _mm256_set1_ps(std::f32::consts::LOG2_E)), round);
+    let n = _mm256_sub_ps(shifted, round);
+    let r = _mm256_sub_ps(x, _mm256_mul_ps(n, _mm256_set1_ps(exp::LN_2_HIGH)));
+    let r = _mm256_sub_ps(r, _mm256_mul_ps(n, _mm256_set1_ps(exp::LN_2_LOW)));
+    let mut p = _mm256_set1_ps(exp::TERMS[0]);
+    for term in &exp::TERMS[1..] {
+        p = _mm256_add_ps(_mm256_mul_ps(p, r), _mm256_set1_ps(*term));
+    }
+    let p = _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(p, r), r), r);
+    let p = _mm256_add_ps(p, _mm256_set1_ps(1.0));
+    let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+    let power = _mm256_add_epi32(_mm256_castps_si256(p), exponent);
+    _mm256_andnot_ps(is_zero, _mm256_castsi256_ps(power))
 }
 
 #[inline]

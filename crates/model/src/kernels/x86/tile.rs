@@ -22,8 +22,8 @@ pub(in super::super) fn run<const VNNI: bool>(
         match (panel.packing, panel.unit) {
             (Packing::Pairs, _) if VNNI => pairs_with_vnni(panel, x, sums),
             (Packing::Pairs, _) => pairs_without_vnni(panel, x, sums),
-            (Packing::Fours { sum_len }, GROUP) => fours::<false>(sum_len, panel, x, sums),
-            (Packing::Fours { sum_len }, _) => fours::<true>(sum_len, panel, x, sums),
+            (Packing::Fours { sum_len }, LONGEST_UNIT) => fours::<true>(sum_len, panel, x, sums),
+            (Packing::Fours { sum_len }, _) => fours::<false>(sum_len, panel, x, sums),
         }
     }
 }

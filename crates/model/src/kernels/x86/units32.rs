@@ -17,10 +17,10 @@ pub(super) trait Unit {
     /// Units that share a scale.
     const SPAN: usize = 1;
 
-    /// Integers of unit `idx`; `ODD` is what `idx` is.
+    /// Integers of unit `idx`.
     ///
     // SAFETY: for callers: `row` is one with more than `idx` units, and the machine has AVX2.
-    unsafe fn load<const ODD: bool>(row: *const u8, idx: usize) -> __m256i;
+    unsafe fn load(row: *const u8, idx: usize) -> __m256i;
 
     /// Scales and minima of unit `idx` of eight outputs.
     ///
@@ -64,7 +64,7 @@ unsafe fn half_floats(rows: &[*const u8; TILE], offset: usize) -> __m256 {
 /// Element `idx` of eight lists of scales, and no minima.
 #[inline(always)]
 // SAFETY: for callers: the lists have it, and the machine has AVX.
-unsafe fn floats(scales: &[*const f32; TILE], idx: usize) -> (__m256, __m256) {
+pub(super) unsafe fn floats(scales: &[*const f32; TILE], idx: usize) -> (__m256, __m256) {
     // SAFETY: as the caller says.
     unsafe {
         let at = |i: usize| *scales[i].add(idx);
@@ -106,7 +106,7 @@ fn fifth_bits(at: *const u8) -> __m256i {
 
 macro_rules! units {
     ($($(#[$doc:meta])* $name:ident $(<const $size:ident>)?, $bytes:expr, $has_minimum:literal, $span:expr,
-        |$row:ident, $idx:ident, $odd:ident| $load:expr,
+        |$row:ident, $idx:ident| $load:expr,
         |$rows:ident, $scales:ident, $of:ident| $factors:expr;)*) => {$(
         $(#[$doc])*
         pub(super) struct $name $(<const $size: usize>)?;
@@ -118,8 +118,7 @@ macro_rules! units {
 
             #[inline(always)]
             // SAFETY: for callers: see the trait.
-            unsafe fn load<const ODD: bool>($row: *const u8, $idx: usize) -> __m256i {
-                let $odd = ODD;
+            unsafe fn load($row: *const u8, $idx: usize) -> __m256i {
                 // SAFETY: the unit is in the row, as the caller says.
                 unsafe { $load }
             }
@@ -140,41 +139,33 @@ macro_rules! units {
 
 units! {
     Q8_0, Bytes::Signed, false, 1,
-        |row, idx, _odd| _mm256_loadu_si256(row.add(idx * 34 + 2).cast()),
+        |row, idx| _mm256_loadu_si256(row.add(idx * 34 + 2).cast()),
         |rows, _scales, idx| (half_floats(rows, idx * 34), _mm256_setzero_ps());
     Q4_0, Bytes::Halves(8), false, 1,
-        |row, idx, _odd| halves(row.add(idx * 18 + 2)),
+        |row, idx| halves(row.add(idx * 18 + 2)),
         |rows, _scales, idx| (half_floats(rows, idx * 18), _mm256_setzero_ps());
     Q4_1, Bytes::Halves(0), true, 1,
-        |row, idx, _odd| halves(row.add(idx * 20 + 4)),
+        |row, idx| halves(row.add(idx * 20 + 4)),
         |rows, _scales, idx| (half_floats(rows, idx * 20), half_floats(rows, idx * 20 + 2));
     Q5_0, Bytes::Unsigned(16), false, 1,
-        |row, idx, _odd| {
+        |row, idx| {
             let block = row.add(idx * 22);
             _mm256_or_si256(halves(block.add(6)), fifth_bits(block.add(2)))
         },
         |rows, _scales, idx| (half_floats(rows, idx * 22), _mm256_setzero_ps());
     Q5_1, Bytes::Unsigned(0), true, 1,
-        |row, idx, _odd| {
+        |row, idx| {
             let block = row.add(idx * 24);
             _mm256_or_si256(halves(block.add(8)), fifth_bits(block.add(4)))
         },
         |rows, _scales, idx| (half_floats(rows, idx * 24), half_floats(rows, idx * 24 + 2));
     /// Groups of `N`.
     Int8<const N>, Bytes::Signed, false, N / GROUP,
-        |row, idx, _odd| _mm256_loadu_si256(row.add(idx * GROUP).cast()),
+        |row, idx| _mm256_loadu_si256(row.add(idx * GROUP).cast()),
         |_rows, scales, idx| floats(scales, idx * GROUP / N);
     Int4Of32, Bytes::Halves(8), false, 1,
-        |row, idx, _odd| halves(row.add(idx * GROUP / 2)),
+        |row, idx| halves(row.add(idx * GROUP / 2)),
         |_rows, scales, idx| floats(scales, idx);
-    /// Groups of 64: of a pair of units the first is in the low halves of the bytes, the second in the high ones.
-    Int4, Bytes::Halves(8), false, 2,
-        |row, idx, odd| {
-            let bytes = _mm256_loadu_si256(row.add(idx / 2 * GROUP).cast());
-            let bytes = if odd { _mm256_srli_epi16::<4>(bytes) } else { bytes };
-            _mm256_and_si256(bytes, _mm256_set1_epi8(15))
-        },
-        |_rows, scales, idx| floats(scales, idx / 2);
 }
 
 /// Unit `idx` of each row, whose layout is that of `U`.
@@ -219,11 +210,7 @@ unsafe fn take_eight_apart<U: Unit>(
         _mm256_storeu_ps(of_units.as_mut_ptr(), factors.0);
         _mm256_storeu_ps(minima.as_mut_ptr(), factors.1);
         for (i, unit) in units.iter_mut().enumerate() {
-            let integers = match idx % 2 {
-                0 => U::load::<false>(bytes[i], idx),
-                _ => U::load::<true>(bytes[i], idx),
-            };
-            let integers = _mm256_sub_epi8(integers, _mm256_set1_epi8(offset));
+            let integers = _mm256_sub_epi8(U::load(bytes[i], idx), _mm256_set1_epi8(offset));
             _mm256_storeu_si256(unit.integers.as_mut_ptr().cast(), integers);
             (unit.scale, unit.minimum_scale) = (of_units[i], minima[i]);
         }
@@ -273,18 +260,12 @@ fn outputs<U: Unit, const VNNI: bool, const ROWS: usize>(mut task: Task<'_, ROWS
     // SAFETY: `idx` stays below the number of units that a row of weights and one of activations have.
     unsafe {
         let mut factors = (_mm256_setzero_ps(), _mm256_setzero_ps());
-        for idx in (0..n_units).step_by(2) {
+        for idx in 0..n_units {
             ahead.ask(idx, n_units);
             if idx % U::SPAN == 0 {
                 factors = U::factors(&rows, &scales, idx);
             }
-            add::<U, VNNI, false, ROWS>(&rows, idx, &mut x, factors);
-            if idx + 1 < n_units {
-                if U::SPAN == 1 {
-                    factors = U::factors(&rows, &scales, idx + 1);
-                }
-                add::<U, VNNI, true, ROWS>(&rows, idx + 1, &mut x, factors);
-            }
+            add::<U, VNNI, ROWS>(&rows, idx, &mut x, factors);
         }
     }
     for (row, totals) in x.totals.into_iter().enumerate() {
@@ -295,7 +276,7 @@ fn outputs<U: Unit, const VNNI: bool, const ROWS: usize>(mut task: Task<'_, ROWS
 /// Adds the products of unit `idx`.
 #[inline(always)]
 // SAFETY: for callers: all pointers are to rows of more than `idx` units, and the machine has what is asked for.
-unsafe fn add<U: Unit, const VNNI: bool, const ODD: bool, const ROWS: usize>(
+unsafe fn add<U: Unit, const VNNI: bool, const ROWS: usize>(
     rows: &[*const u8; TILE],
     idx: usize,
     x: &mut Products<ROWS>,
@@ -305,8 +286,8 @@ unsafe fn add<U: Unit, const VNNI: bool, const ODD: bool, const ROWS: usize>(
     unsafe {
         let mut halves = [[_mm256_setzero_si256(); TILE / 2]; ROWS];
         for i in 0..TILE / 2 {
-            let a = U::load::<ODD>(rows[i], idx);
-            let b = U::load::<ODD>(rows[i + TILE / 2], idx);
+            let a = U::load(rows[i], idx);
+            let b = U::load(rows[i + TILE / 2], idx);
             for (row, halves) in halves.iter_mut().enumerate() {
                 let x = _mm256_loadu_si256(x.integers[row].add(idx * GROUP).cast());
                 let (a, b) = (products::<U, VNNI>(a, x), products::<U, VNNI>(b, x));
