@@ -70,7 +70,7 @@ template <u32 DIM> struct Work {
     };
 
     // Sixteen keys and values of one head in registers, as `Tile` wants them.
-    struct Keys { typename T::Key of[2]; };
+    struct Keys { uint4 parts[T::KEY_PARTS][2]; };
     struct Values { typename T::Value of[4]; };
 
     // A key that no query sees may never have been written: its place is taken by one that was.
@@ -85,7 +85,7 @@ template <u32 DIM> struct Work {
             u32 slot = or_written(from + i * 8 + g, from, seen, written) - base;
             const f16* key = head + u64(slot) * DIM + t * 8;
 #pragma unroll
-            for (u32 part = 0; part < T::KEY_PARTS; ++part) keys.of[i].parts[part] = load16(key + part * 32);
+            for (u32 part = 0; part < T::KEY_PARTS; ++part) keys.parts[part][i] = load16(key + part * 32);
         }
     }
 
@@ -144,8 +144,10 @@ template <u32 DIM> struct Work {
         while (from < end) {
             u32 next_bits = 0, next = next_step(seen, from + N_WARPS * STEP, end, has_gaps, next_bits);
             float scores[2][4];
+            T::template clear_scores<2>(scores);
 #pragma unroll
-            for (u32 i = 0; i < 2; ++i) T::score(scores[i], queries, step_keys.of[i]);
+            for (u32 part = 0; part < T::KEY_PARTS; ++part)
+                T::template score<2>(scores, queries, part, step_keys.parts[part]);
             // The next keys are on their way while the weights are computed.
             if (next < end) load_keys(step_keys, keys, base, next, next_bits, written);
 #pragma unroll
@@ -153,7 +155,7 @@ template <u32 DIM> struct Work {
 #pragma unroll
                 for (u32 j = 0; j < 4; ++j) {
                     u32 position = from + i * 8 + t * 2 + j % 2;
-                    scores[i][j] = mine[j / 2].has(position) ? scores[i][j] * score_scale<DIM>() : -INFINITE_FLOAT;
+                    scores[i][j] = mine[j / 2].has(position) ? scores[i][j] : -INFINITE_FLOAT;
                 }
             T::template weigh<2>(sums, scores);
             T::add(sums, scores[0], scores[1], step_values.of);

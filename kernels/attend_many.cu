@@ -34,6 +34,20 @@ template <u32 DIM> struct Work {
         return ((key * PIECES + piece) ^ (key / 2 % 4 * 2)) * 8;
     }
 
+    // What this lane reads of the first keys and values; from there to others it is as far for every lane. Even and odd
+    // parts of keys have changed places in odd keys, and so have neighbouring values where two share a line.
+    struct Places {
+        u32 keys[2], values[2];
+        DEVICE Places() {
+            u32 g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+#pragma unroll
+            for (u32 i = 0; i < 2; ++i) {
+                keys[i] = key_place(g, i * 4 % PIECES + t);
+                values[i] = DIM == 32 ? value_place(t * 2 + i, g / 2) + g % 2 * 4 : value_place(t * 2 + i, g);
+            }
+        }
+    };
+
     // A key outside of first..end may never have been written: its place is taken by one that was.
     static DEVICE void copy(f16* stage, const f16* keys, const f16* values, u32 base, u32 from, u32 first, u32 end) {
 #pragma unroll
@@ -45,52 +59,53 @@ template <u32 DIM> struct Work {
         }
     }
 
-    static DEVICE void load_key(typename T::Key& key, const f16* stage, u32 first) {
-        u32 g = lane_of_thread() / 4, t = lane_of_thread() % 4;
-#pragma unroll
-        for (u32 part = 0; part < T::KEY_PARTS; ++part)
-            key.parts[part] = *reinterpret_cast<const uint4*>(stage + key_place(first + g, part * 4 + t));
-    }
-
-    static DEVICE void load_value(typename T::Value& value, const f16* stage, u32 key) {
-        u32 g = lane_of_thread() / 4;
+    // Of the value `first` + 2t + odd, `first` a multiple of 8.
+    static DEVICE void load_value(typename T::Value& value, const f16* stage, const Places& places, u32 first, u32 odd) {
+        const f16* from = stage + TILE + first * DIM + places.values[odd];
 #pragma unroll
         for (u32 part = 0; part < T::VALUE_PARTS; ++part) {
             u32* own = value.parts[part];
             if constexpr (T::OWN == 8) {
-                uint4 v = *reinterpret_cast<const uint4*>(stage + TILE + value_place(key, part * 8 + g));
+                uint4 v = *reinterpret_cast<const uint4*>(from + part * 64);
                 own[0] = v.x, own[1] = v.y, own[2] = v.z, own[3] = v.w;
             } else {
-                const f16* piece = stage + TILE + value_place(key, g / 2);
-                uint2 v = *reinterpret_cast<const uint2*>(piece + g % 2 * 4);
+                uint2 v = *reinterpret_cast<const uint2*>(from);
                 own[0] = v.x, own[1] = v.y;
             }
         }
     }
 
     // Adds 32 keys from `from` on; queries g and g + 8 see firsts <= key < ends.
-    static DEVICE void take(typename T::Sums& sums, const typename T::Queries& queries, const f16* stage, u32 from,
-                            const u32 firsts[2], const u32 ends[2], bool is_masked) {
+    static DEVICE void take(typename T::Sums& sums, const typename T::Queries& queries, const f16* stage,
+                            const Places& places, u32 from, const u32 firsts[2], const u32 ends[2], bool is_masked) {
         u32 t = lane_of_thread() % 4;
-        float scores[N_KEYS / 8][4];
+        constexpr u32 N = N_KEYS / 8;
+        float scores[N][4];
+        T::template clear_scores<N>(scores);
 #pragma unroll
-        for (u32 i = 0; i < N_KEYS / 8; ++i) {
-            typename T::Key key;
-            load_key(key, stage, i * 8);
-            T::score(scores[i], queries, key);
+        for (u32 part = 0; part < T::KEY_PARTS; ++part) {
+            uint4 keys[N];
+            const f16* own = stage + part / 2 * 64 + places.keys[part % 2];
 #pragma unroll
-            for (u32 j = 0; j < 4; ++j) {
-                u32 position = from + i * 8 + t * 2 + j % 2;
-                bool is_seen = !is_masked || (firsts[j / 2] <= position && position < ends[j / 2]);
-                scores[i][j] = is_seen ? scores[i][j] * score_scale<DIM>() : -INFINITE_FLOAT;
-            }
+            for (u32 i = 0; i < N; ++i) keys[i] = *reinterpret_cast<const uint4*>(own + i * 8 * DIM);
+            T::template score<N>(scores, queries, part, keys);
         }
-        T::template weigh<N_KEYS / 8>(sums, scores);
+        if (is_masked) {
+#pragma unroll
+            for (u32 i = 0; i < N; ++i)
+#pragma unroll
+                for (u32 j = 0; j < 4; ++j) {
+                    u32 position = from + i * 8 + t * 2 + j % 2;
+                    bool is_seen = firsts[j / 2] <= position && position < ends[j / 2];
+                    scores[i][j] = is_seen ? scores[i][j] : -INFINITE_FLOAT;
+                }
+        }
+        T::template weigh<N>(sums, scores);
 #pragma unroll
         for (u32 i = 0; i < N_KEYS / 16; ++i) {
             typename T::Value values[4];
 #pragma unroll
-            for (u32 j = 0; j < 4; ++j) load_value(values[j], stage, i * 16 + j / 2 * 8 + t * 2 + j % 2);
+            for (u32 j = 0; j < 4; ++j) load_value(values[j], stage, places, i * 16 + j / 2 * 8, j % 2);
             T::add(sums, scores[2 * i], scores[2 * i + 1], values);
         }
     }
@@ -138,6 +153,7 @@ DEVICE void attend(const Row* rows, const Sequence* sequence, const f16* queries
     T::load_queries(mine, addresses[0], addresses[1]);
     typename T::Sums sums;
     T::clear(sums);
+    typename W::Places places;
 
     u32 block_first = max(first + block_row - min(first + block_row, window), base), end = first + block_end;
     // What this warp sees at all, and what all of its queries see.
@@ -161,7 +177,7 @@ DEVICE void attend(const Row* rows, const Sequence* sequence, const f16* queries
         copy_commit();
         if (from < warp_end && warp_first < from + N_KEYS) {
             bool is_masked = from < common_first || warp_position + 1 < from + N_KEYS || n_rows < warp_row + 16;
-            W::take(sums, mine, stages + stage * 2 * W::TILE, from, firsts, ends, is_masked);
+            W::take(sums, mine, stages + stage * 2 * W::TILE, places, from, firsts, ends, is_masked);
         }
         stage = stage + 1 == N_STAGES ? 0 : stage + 1;
         next_stage = next_stage + 1 == N_STAGES ? 0 : next_stage + 1;

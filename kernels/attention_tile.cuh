@@ -13,17 +13,20 @@
 #include "device.cuh"
 
 template <u32 DIM> struct Tile {
-    static_assert(DIM == 32 || DIM % 64 == 0, "halves that a lane takes of a value");
+    static_assert(DIM == 32 || DIM == 64 || DIM == 128, "the scale, and what a lane takes of a value");
     // Parts of a key, and parts of a value.
     static constexpr u32 KEY_PARTS = DIM / 32;
     static constexpr u32 OWN = DIM == 32 ? 4 : 8;
     static constexpr u32 VALUE_PARTS = DIM / (8 * OWN);
 
     struct Queries { u32 a[2 * KEY_PARTS][4]; };
-    struct Key { uint4 parts[KEY_PARTS]; };
     struct Value { u32 parts[VALUE_PARTS][OWN / 2]; };
 
-    // Softmax so far of queries g and g + 8. `weights` is only this lane's share until it is added up over t.
+    // exp(x / sqrt(DIM)) is a power of two with this times x.
+    static constexpr float SCALE =
+        1.4426950408889634f * (DIM == 32 ? 0.17677669529663687f : DIM == 64 ? 0.125f : 0.08838834764831845f);
+
+    // Softmax so far of queries g and g + 8; `largest` is in units of log2. `weights` is only this lane's share until it is added up over t.
     struct Sums {
         float largest[2], weights[2];
         float values[VALUE_PARTS][OWN][4];
@@ -58,30 +61,40 @@ template <u32 DIM> struct Tile {
         }
     }
 
-    // Dot products of the queries with eight keys, of which this lane brings the g-th; it gets those with 2t and 2t + 1.
-    static DEVICE void score(float scores[4], const Queries& queries, const Key& key) {
-        scores[0] = scores[1] = scores[2] = scores[3] = 0.0f;
+    template <u32 N> static DEVICE void clear_scores(float scores[N][4]) {
 #pragma unroll
-        for (u32 part = 0; part < KEY_PARTS; ++part) {
-            uint4 k = key.parts[part];
-            u32 first[2] = {k.x, k.y}, second[2] = {k.z, k.w};
-            mma_f16(scores, queries.a[2 * part], first);
-            mma_f16(scores, queries.a[2 * part + 1], second);
+        for (u32 i = 0; i < N; ++i) scores[i][0] = scores[i][1] = scores[i][2] = scores[i][3] = 0.0f;
+    }
+
+    // Adds a part of the dot products of the queries with N times eight keys, of which this lane brings the g-th; it gets
+    // those with 2t and 2t + 1. Products that follow each other belong to different sums, since one waits for another.
+    template <u32 N>
+    static DEVICE void score(float scores[N][4], const Queries& queries, u32 part, const uint4 keys[N]) {
+#pragma unroll
+        for (u32 i = 0; i < N; ++i) {
+            u32 b[2] = {keys[i].x, keys[i].y};
+            mma_f16(scores[i], queries.a[2 * part], b);
+        }
+#pragma unroll
+        for (u32 i = 0; i < N; ++i) {
+            u32 b[2] = {keys[i].z, keys[i].w};
+            mma_f16(scores[i], queries.a[2 * part + 1], b);
         }
     }
 
-    // Turns scores against 8 * N keys into weights and corrects the sums so far. Scores are in units in which the weight
-    // is a power of two; what a query does not see has the score -infinity.
+    // Turns dot products with 8 * N keys into weights and corrects the sums so far; what a query does not see has the dot
+    // product -infinity.
     template <u32 N> static DEVICE void weigh(Sums& sums, float scores[N][4]) {
         float corrections[2];
         bool is_larger = false;
 #pragma unroll
         for (u32 half = 0; half < 2; ++half) {
-            float before = sums.largest[half], largest = before;
+            float before = sums.largest[half], largest = scores[0][2 * half];
 #pragma unroll
             for (u32 i = 0; i < N; ++i) largest = fmaxf(largest, fmaxf(scores[i][2 * half], scores[i][2 * half + 1]));
             largest = fmaxf(largest, shuffle_xor(largest, 1));
             largest = fmaxf(largest, shuffle_xor(largest, 2));
+            largest = fmaxf(before, largest * SCALE);
             is_larger |= before < largest;
             // A query that has seen nothing yet has no largest score; its weights become zero.
             float reference = largest == -INFINITE_FLOAT ? 0.0f : largest;
@@ -91,7 +104,7 @@ template <u32 DIM> struct Tile {
             for (u32 i = 0; i < N; ++i)
 #pragma unroll
                 for (u32 j = 2 * half; j < 2 * half + 2; ++j) {
-                    scores[i][j] = exp2_fast(scores[i][j] - reference);
+                    scores[i][j] = exp2_fast(scores[i][j] * SCALE - reference);
                     sum += scores[i][j];
                 }
             sums.largest[half] = largest;
@@ -140,8 +153,3 @@ template <u32 DIM> struct Tile {
         return part * 8 * OWN + (lane_of_thread() % 4 * 2 + j) * OWN + i;
     }
 };
-
-// exp(x / sqrt(DIM)) is a power of two with this times x.
-template <u32 DIM> DEVICE float score_scale() {
-    return 1.4426950408889634f * (DIM == 32 ? 0.17677669529663687f : DIM == 64 ? 0.125f : 0.08838834764831845f);
-}

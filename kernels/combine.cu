@@ -13,6 +13,7 @@ namespace merging {
 
 constexpr u32 SPLIT = 512;
 constexpr u32 N_WARPS = 8;
+constexpr u32 BATCH = 16;
 
 }  // namespace merging
 
@@ -36,11 +37,17 @@ KERNEL __launch_bounds__(merging::N_WARPS * WARP)
         float factor = lane < n ? exp2_fast(of_lane.x - largest) : 0.0f, weights = of_lane.y;
         const float* values = splits + u64(from) * stride + 2 + column;
         // Loads of several splits are under way at once; their sum is made in order.
-#pragma unroll 16
-        for (u32 i = 0; i < n; ++i) {
-            float scale = shuffle(factor, i);
-            sum += shuffle(weights, i) * scale;
-            value += values[u64(i) * stride] * scale;
+        for (u32 batch = 0; batch < n; batch += merging::BATCH) {
+            float loaded[merging::BATCH];
+#pragma unroll
+            for (u32 i = 0; i < merging::BATCH; ++i)
+                loaded[i] = batch + i < n ? values[u64(batch + i) * stride] : 0.0f;
+#pragma unroll
+            for (u32 i = 0; i < merging::BATCH; ++i) {
+                float scale = shuffle(factor, batch + i);
+                sum += shuffle(weights, batch + i) * scale;
+                value += loaded[i] * scale;
+            }
         }
     }
     value = value / sum;

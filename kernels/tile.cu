@@ -13,8 +13,6 @@
 // reads     weights once for each 2048 rows or so, x from the L2
 //
 // Integers are multiplied exactly, 32 inputs at a time, and scaled and added in float in the order of the inputs.
-// Lane g * 4 + t reads from a row what of its 32 inputs stands at 8t .. 8t + 7, from both matrices: the order of the inner
-// dimension is free.
 #include "device.cuh"
 
 namespace tile {
@@ -85,30 +83,50 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
     static DEVICE bool is_up(u32 column) { return IS_SWIGLU && N_OUTPUTS <= column; }
     DEVICE u32 output_of(u32 column) const { return min(first_output + column % N_OUTPUTS, weights.n_outputs - 1); }
 
-    // Rows 2 and 3 of four have their halves exchanged, so that lanes which read 8 bytes of four rows find other banks.
-    static DEVICE u32 place(u32 row, u32 piece, u32 row_bytes) {
-        if (FORMAT::IS_INTEGER && row_bytes == ROW) piece ^= row & 2;
-        return row * row_bytes + piece * PIECE;
+    // Where a piece of a row stands in a stage. Eight rows' pieces, which are read at once, lie in other banks.
+    template <u32 BYTES> static DEVICE u32 place(u32 row, u32 piece) {
+        return row * BYTES + (piece ^ (BYTES == ROW ? row / 2 % 4 : row / 4 % 2)) * PIECE;
     }
 
-    DEVICE void copy(char* stage, u32 first_input) const {
-        u32 n_inputs = weights.n_inputs;
+    // What a thread copies in each stage: pieces of every so many rows.
+    static constexpr u32 PIECES = ROW / PIECE, X_COPIES = N_ROWS * PIECES / N_THREADS;
+    static constexpr u32 WEIGHT_PIECES = WEIGHT_ROW / PIECE, WEIGHT_COPIES = N_COLUMNS * WEIGHT_PIECES / N_THREADS;
+    struct Copies { const char *x[X_COPIES], *w[WEIGHT_COPIES]; };
+
+    DEVICE void begin(Copies& copies) const {
+        u64 n_inputs = weights.n_inputs;
         const char* numbers = FORMAT::IS_INTEGER ? at<char>(x.integers) : at<char>(x.bf16);
-        constexpr u32 PIECES = ROW / PIECE, PIECE_INPUTS = PIECE * 8 / FORMAT::INPUT_BITS;
 #pragma unroll
-        for (u32 i = threadIdx.x; i < N_ROWS * PIECES; i += N_THREADS) {
-            u32 row = i / PIECES, piece = i % PIECES, input = first_input + piece * PIECE_INPUTS;
-            const char* from = numbers + (u64(row_of(row)) * n_inputs + input) * FORMAT::INPUT_BITS / 8;
-            if (!FORMAT::IS_INTEGER || input < n_inputs) copy16_async(stage + place(row, piece, ROW), from);
+        for (u32 i = 0; i < X_COPIES; ++i) {
+            u32 piece = i * N_THREADS + threadIdx.x;
+            u64 row = u64(row_of(piece / PIECES)) * (n_inputs * FORMAT::INPUT_BITS / 8);
+            copies.x[i] = numbers + row + piece % PIECES * PIECE;
         }
-        constexpr u32 WEIGHT_PIECES = WEIGHT_ROW / PIECE, WEIGHT_INPUTS = PIECE * 8 / FORMAT::WEIGHT_BITS;
+#pragma unroll
+        for (u32 i = 0; i < WEIGHT_COPIES; ++i) {
+            u32 piece = i * N_THREADS + threadIdx.x, column = piece / WEIGHT_PIECES;
+            u64 row = u64(output_of(column)) * (n_inputs * FORMAT::WEIGHT_BITS / 8);
+            const char* matrix = at<char>(is_up(column) ? up_numbers : weights.numbers);
+            copies.w[i] = matrix + row + piece % WEIGHT_PIECES * PIECE;
+        }
+    }
+
+    // A stage that begins at an input that there is; the last may be half as long.
+    DEVICE void copy(const Copies& copies, char* stage, u32 step) const {
+        u32 n_left = weights.n_inputs - step * FORMAT::STAGE_INPUTS;
+        constexpr u32 X_INPUTS = PIECE * 8 / FORMAT::INPUT_BITS, WEIGHT_INPUTS = PIECE * 8 / FORMAT::WEIGHT_BITS;
+#pragma unroll
+        for (u32 i = 0; i < X_COPIES; ++i) {
+            u32 piece = i * N_THREADS + threadIdx.x;
+            if (!FORMAT::IS_INTEGER || piece % PIECES * X_INPUTS < n_left)
+                copy16_async(stage + place<ROW>(piece / PIECES, piece % PIECES), copies.x[i] + u64(step) * ROW);
+        }
         char* room = stage + N_ROWS * ROW;
 #pragma unroll
-        for (u32 i = threadIdx.x; i < N_COLUMNS * WEIGHT_PIECES; i += N_THREADS) {
-            u32 column = i / WEIGHT_PIECES, piece = i % WEIGHT_PIECES, input = first_input + piece * WEIGHT_INPUTS;
-            const char* from = at<char>(is_up(column) ? up_numbers : weights.numbers) +
-                               (u64(output_of(column)) * n_inputs + input) * FORMAT::WEIGHT_BITS / 8;
-            if (!FORMAT::IS_INTEGER || input < n_inputs) copy16_async(room + place(column, piece, WEIGHT_ROW), from);
+        for (u32 i = 0; i < WEIGHT_COPIES; ++i) {
+            u32 piece = i * N_THREADS + threadIdx.x, within = piece % WEIGHT_PIECES;
+            if (!FORMAT::IS_INTEGER || within * WEIGHT_INPUTS < n_left)
+                copy16_async(room + place<WEIGHT_ROW>(piece / WEIGHT_PIECES, within), copies.w[i] + u64(step) * WEIGHT_ROW);
         }
     }
 
@@ -138,43 +156,53 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
         }
     }
 
-    DEVICE void multiply_floats(const char* stage) {
-        u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4;
-        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
-        u32 a[SHAPE::ROWS][2][4];
+    // Half a stage of sixteen rows of x, which is a product deep.
+    static DEVICE void load_rows(u32 a[4], const char* stage, u32 first, u32 half) {
+        u32 lane = lane_of_thread();
+        load_matrix4(a, stage + place<ROW>(first + lane % 16, half * 2 + lane / 16));
+    }
+
+    // Half a stage of eight columns, and of the eight after them.
+    static DEVICE void load_columns(u32 b[4], const char* stage, u32 across, u32 j, u32 half) {
+        u32 lane = lane_of_thread();
+        u32 first = lane < 16 ? column(across, j) : column(across, j + 1);
+        load_matrix4(b, stage + N_ROWS * ROW + place<ROW>(first + lane % 8, half * 2 + lane / 8 % 2));
+    }
+
+    // The same of half bytes, each as a byte that is sixteen times as large.
+    DEVICE void load_half_bytes(u32 b[4], const char* stage, u32 across, u32 j, u32 half) const {
+        u32 lane = lane_of_thread();
+        u32 first = lane < 16 ? column(across, j) : column(across, j + 1);
+        // Within a group the first half of the weights lies in the lower half bytes: a group of 32 is 16 bytes, one of 64
+        // fills the stage, and its halves are the stage's.
+        bool is_short = weights.group == 32;
+        u32 piece = is_short ? half : lane / 8 % 2;
+        load_matrix4(b, stage + N_ROWS * ROW + place<WEIGHT_ROW>(first + lane % 8, piece));
+        u32 shifts[2] = {is_short || half == 0 ? 4u : 0u, is_short || half == 1 ? 0u : 4u};
 #pragma unroll
-        for (u32 i = 0; i < SHAPE::ROWS; ++i)
-#pragma unroll
-            for (u32 half = 0; half < 2; ++half) {
-                u32 row = (down * SHAPE::ROWS + i) * 16 + half * 8 + g;
-                uint4 v = *reinterpret_cast<const uint4*>(stage + place(row, t, ROW));
-                a[i][0][half] = v.x, a[i][0][2 + half] = v.y;
-                a[i][1][half] = v.z, a[i][1][2 + half] = v.w;
-            }
-#pragma unroll
-        for (u32 j = 0; j < COLUMNS; ++j) {
-            uint4 v = *reinterpret_cast<const uint4*>(stage + N_ROWS * ROW + place(column(across, j) + g, t, ROW));
-            u32 first[2] = {v.x, v.y}, second[2] = {v.z, v.w};
-#pragma unroll
-            for (u32 i = 0; i < SHAPE::ROWS; ++i) {
-                mma_bf16(sums[i][j], a[i][0], first);
-                mma_bf16(sums[i][j], a[i][1], second);
-            }
+        for (u32 i = 0; i < 4; ++i) {
+            // Without the 8 that is added to each.
+            b[i] = ((b[i] << shifts[i % 2]) & 0xf0f0f0f0) ^ 0x80808080;
         }
     }
 
-    // Weights 8t .. 8t + 7 of 32 of an output, as signed bytes.
-    DEVICE uint2 weights_of(const char* room, u32 column, u32 half) const {
-        u32 t = lane_of_thread() % 4;
-        if (FORMAT::WEIGHT_BITS == 8)
-            return *reinterpret_cast<const uint2*>(room + place(column, half * 2 + t / 2, WEIGHT_ROW) + t % 2 * 8);
-        bool is_short = weights.group == 32;
-        // Within a group the first half of the weights lies in the lower half bytes.
-        u32 from = is_short ? half * 16 + t % 2 * 8 : t * 8;
-        u32 shift = (is_short ? t / 2 : half) == 0 ? 4 : 0;
-        uint2 v = *reinterpret_cast<const uint2*>(room + column * WEIGHT_ROW + from);
-        // Without the 8 that is added to them, sixteen times as large.
-        return make_uint2(((v.x << shift) & 0xf0f0f0f0) ^ 0x80808080, ((v.y << shift) & 0xf0f0f0f0) ^ 0x80808080);
+    DEVICE void multiply_floats(const char* stage) {
+        u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
+        u32 a[2][SHAPE::ROWS][4], b[2][COLUMNS / 2][4];
+#pragma unroll
+        for (u32 half = 0; half < 2; ++half) {
+#pragma unroll
+            for (u32 i = 0; i < SHAPE::ROWS; ++i) load_rows(a[half][i], stage, (down * SHAPE::ROWS + i) * 16, half);
+#pragma unroll
+            for (u32 j = 0; j < COLUMNS / 2; ++j) load_columns(b[half][j], stage, across, 2 * j, half);
+        }
+#pragma unroll
+        for (u32 half = 0; half < 2; ++half)
+#pragma unroll
+            for (u32 j = 0; j < COLUMNS; ++j)
+#pragma unroll
+                for (u32 i = 0; i < SHAPE::ROWS; ++i)
+                    mma_bf16(sums[i][j], a[half][i], &b[half][j / 2][j % 2 * 2]);
     }
 
     DEVICE void multiply_integers(const char* stage, const Scales& scales, u32 n_halves) {
@@ -186,31 +214,34 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
             u32 a[SHAPE::ROWS][4];
             float x_scales[SHAPE::ROWS][2];
 #pragma unroll
-            for (u32 i = 0; i < SHAPE::ROWS; ++i)
+            for (u32 i = 0; i < SHAPE::ROWS; ++i) {
+                u32 first = (down * SHAPE::ROWS + i) * 16;
+                load_rows(a[i], stage, first, half);
 #pragma unroll
-                for (u32 k = 0; k < 2; ++k) {
-                    u32 row = (down * SHAPE::ROWS + i) * 16 + k * 8 + g;
-                    const char* from = stage + place(row, half * 2 + t / 2, ROW) + t % 2 * 8;
-                    uint2 v = *reinterpret_cast<const uint2*>(from);
-                    a[i][k] = v.x, a[i][2 + k] = v.y;
-                    x_scales[i][k] = scales.x[half][row];
-                }
+                for (u32 k = 0; k < 2; ++k) x_scales[i][k] = scales.x[half][first + k * 8 + g];
+            }
 #pragma unroll
-            for (u32 j = 0; j < COLUMNS; ++j) {
-                u32 first = column(across, j);
-                uint2 v = weights_of(stage + N_ROWS * ROW, first + g, half);
-                u32 b[2] = {v.x, v.y};
-                float2 w_scales = *reinterpret_cast<const float2*>(&scales.w[half][first + t * 2]);
+            for (u32 pair = 0; pair < COLUMNS; pair += 2) {
+                u32 b[4];
+                if constexpr (FORMAT::WEIGHT_BITS == 4)
+                    load_half_bytes(b, stage, across, pair, half);
+                else
+                    load_columns(b, stage, across, pair, half);
 #pragma unroll
-                for (u32 i = 0; i < SHAPE::ROWS; ++i) {
-                    // The bits of 1.5 * 2^23 and of floats around it grow with the number: no conversion is needed.
-                    constexpr i32 SHIFT = 0x4b400000;
-                    i32 products[4] = {SHIFT, SHIFT, SHIFT, SHIFT};
-                    mma_s8(products, a[i], b);
+                for (u32 j = pair; j < pair + 2; ++j) {
+                    const float* w_scales = &scales.w[half][column(across, j) + t * 2];
+                    float2 w_pair = *reinterpret_cast<const float2*>(w_scales);
 #pragma unroll
-                    for (u32 k = 0; k < 4; ++k) {
-                        float product = float_of_bits(u32(products[k])) - 12582912.0f;
-                        sums[i][j][k] += product * (x_scales[i][k / 2] * (k % 2 == 0 ? w_scales.x : w_scales.y));
+                    for (u32 i = 0; i < SHAPE::ROWS; ++i) {
+                        // The bits of 1.5 * 2^23 and of floats around it grow with the number: no conversion is needed.
+                        constexpr i32 SHIFT = 0x4b400000;
+                        i32 products[4] = {SHIFT, SHIFT, SHIFT, SHIFT};
+                        mma_s8(products, a[i], &b[j % 2 * 2]);
+#pragma unroll
+                        for (u32 k = 0; k < 4; ++k) {
+                            float product = float_of_bits(u32(products[k])) - 12582912.0f;
+                            sums[i][j][k] += product * (x_scales[i][k / 2] * (k % 2 == 0 ? w_pair.x : w_pair.y));
+                        }
                     }
                 }
             }
@@ -227,6 +258,8 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
 #pragma unroll
                 for (u32 k = 0; k < 4; ++k) sums[i][j][k] = 0.0f;
         constexpr u32 AHEAD = FORMAT::STAGES - 1;
+        Copies copies;
+        begin(copies);
         Pending pending = {{0.0f, 0.0f}, {0.0f, 0.0f}};
         if constexpr (FORMAT::IS_INTEGER) {
             load_scales(pending, 0);
@@ -234,7 +267,7 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
         }
 #pragma unroll
         for (u32 step = 0; step < AHEAD; ++step) {
-            if (step < n_steps) copy(stages + step * STAGE, step * FORMAT::STAGE_INPUTS);
+            if (step < n_steps) copy(copies, stages + step * STAGE, step);
             copy_commit();
         }
         u32 stage = 0, next_stage = AHEAD;
@@ -242,8 +275,7 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
             copy_wait<AHEAD - 1>();
             // Also the sign that all warps are through with the stage that is filled next.
             sync();
-            if (step + AHEAD < n_steps)
-                copy(stages + next_stage * STAGE, (step + AHEAD) * FORMAT::STAGE_INPUTS);
+            if (step + AHEAD < n_steps) copy(copies, stages + next_stage * STAGE, step + AHEAD);
             copy_commit();
             const char* numbers = stages + stage * STAGE;
             if constexpr (FORMAT::IS_INTEGER) {

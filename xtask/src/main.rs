@@ -8,6 +8,7 @@ mod report;
 mod step;
 
 mod editors;
+mod kernels;
 
 mod steps;
 
@@ -39,6 +40,10 @@ enum Verb {
     },
     /// Write the files in docs that are made from the code: the configuration page and its schema
     Codegen,
+    /// Compile the GPU kernels for every target into `kernels/prebuilt`, which the binary embeds
+    Kernels,
+    /// Build the simulated GPU that runs the kernels on the CPU, if it is not there yet, and print its path
+    Simulator,
     /// Install an editor that the tests use, if it is not there yet, and print its path
     Editor { name: Editor },
     /// Fetch the small public model for instructions that the tests use, if it is not there yet, and print its path
@@ -66,6 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(test(&steps));
         }
         Verb::Codegen => steps::codegen()?,
+        Verb::Kernels => kernels::build()?,
+        Verb::Simulator => println!("{}", kernels::simulator()?.display()),
         Verb::Editor { name } => println!("{}", path_of(name)?.display()),
         Verb::Model => println!("{}", tools::python::smollm2()?.display()),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::editors;
+use crate::kernels;
 use crate::shell::{self, cargo, run};
 use crate::step::Step;
 use crate::tools;
@@ -18,6 +19,16 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "fmt", about: "Rust code is formatted", run: format },
     Step { name: "clippy", about: "no warning in any target of any crate", run: clippy },
     Step { name: "unit", about: "tests of all crates, layers and tidiness among them", run: unit },
+    Step {
+        name: "gpu",
+        about: "tests that want a GPU, with the kernels on a simulated one",
+        run: kernels::test,
+    },
+    Step {
+        name: "kernels",
+        about: "GPU kernels compile for every target into what the binary embeds",
+        run: kernels::compare,
+    },
     Step { name: "build", about: "the dacapo binary of the dev profile", run: build },
     Step {
         name: "parity",

@@ -238,6 +238,33 @@ impl Device {
         Ok(())
     }
 
+    /// Moves `n` values from `first` on to the front, in the order of the stream.
+    ///
+    /// # Errors
+    /// They are not within the buffer, or work is being captured.
+    pub fn move_to_front<T: Plain>(
+        &self,
+        buffer: &mut Buffer<T>,
+        first: usize,
+        n: usize,
+    ) -> Result<()> {
+        buffer.range("move_to_front", self, first..first.saturating_add(n))?;
+        let _work = self.idle("a move")?;
+        if first == 0 {
+            return Ok(());
+        }
+        // A piece no longer than the way it moves does not reach into itself.
+        for start in (0..n).step_by(first) {
+            let n_bytes = first.min(n - start) * size_of::<T>();
+            let target = buffer.address() + (start * size_of::<T>()) as u64;
+            let source = target + (first * size_of::<T>()) as u64;
+            // SAFETY: both pieces lie within the buffer, and they do not meet.
+            unsafe { driver::copy(target, source, n_bytes, self.raw_stream()) }
+                .map_err(calling("cuMemcpyDtoDAsync"))?;
+        }
+        Ok(())
+    }
+
     /// Waits for all work.
     ///
     /// # Errors

@@ -144,4 +144,6 @@ pub struct ModelInfo {
     pub vocab_size: usize,
     pub n_loops: usize,
     pub n_parameters: usize,
+    /// Where it computes, and where that is the CPU, why; one line.
+    pub device: String,
 }

@@ -60,8 +60,13 @@ pub(crate) struct Running {
     outcome: Outcome,
     sampler: Sampler,
     drafter: Drafter,
+    /// Greedy text of this model comes faster where it is left to itself for some tokens.
+    runs_ahead: bool,
     phase: Phase,
 }
+
+/// Tokens that a model is left to itself for, at most: between them only more urgent requests are looked for.
+const AHEAD: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -85,13 +90,14 @@ struct Text {
 }
 
 impl Running {
-    pub(crate) fn new(job: Job, mut sequence: Sequence) -> Self {
+    pub(crate) fn new(job: Job, mut sequence: Sequence, runs_ahead: bool) -> Self {
         let n_reused = sequence.take_over(&job.request.tokens);
         let outcome = Outcome { n_reused, ..job.unserved() };
         Self {
             outcome,
             sampler: Sampler::new(job.request.sampling, job.request.n_usable_tokens),
             drafter: Drafter::new(job.request.drafts.clone(), job.request.tokens.len()),
+            runs_ahead,
             phase: Phase::Filling,
             job,
             sequence,
@@ -122,7 +128,7 @@ impl Running {
         let finish = match &self.phase {
             Phase::Filling => self.fill(model, pace, &mut keep_going)?,
             Phase::Settling => self.settle(model, pace.chunk(), keep_going)?,
-            Phase::Decoding(_) => self.decode(model)?,
+            Phase::Decoding(_) => self.decode(model, keep_going)?,
         };
         let time = match &self.phase {
             // The tokens after the prompt's last logits are chosen with them.
@@ -173,8 +179,12 @@ impl Running {
         Ok(finish)
     }
 
-    /// One pass over the weights, and the tokens that come of it.
-    fn decode(&mut self, model: &Plt) -> Result<Option<Finish>, model::Error> {
+    /// One pass over the weights, and the tokens that come of it; or several, one token each.
+    fn decode(
+        &mut self,
+        model: &Plt,
+        keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Finish>, model::Error> {
         let Phase::Decoding(mut text) = self.phase else { return Ok(None) };
         let started = Instant::now();
         let mut tokens: Vec<u32> = text.pending.take().into_iter().collect();
@@ -188,6 +198,11 @@ impl Running {
             whole.extend(&tokens);
             tokens.extend(self.drafter.guess(&whole, limit));
         }
+        if let (true, 0, [token]) = (self.runs_ahead, n_guessed, tokens.as_slice())
+            && self.sampler.is_greedy()
+        {
+            return self.run_ahead(model, text, *token, keep_going);
+        }
         let n_before = self.outcome.n_generated;
         let (n_drafted, n_accepted) = (self.outcome.n_drafted, self.outcome.n_accepted);
         let logits = self.sequence.step(model, &tokens)?;
@@ -199,6 +214,46 @@ impl Running {
         let missed = self.outcome.n_accepted - n_accepted < n_checked;
         let n_new = self.outcome.n_generated - n_before;
         self.drafter.observe(n_new, n_checked, missed, had_guesses, started.elapsed());
+        Ok(finish)
+    }
+
+    /// Tokens that the model chooses by itself, until there are guesses of what follows.
+    fn run_ahead(
+        &mut self,
+        model: &Plt,
+        mut text: Text,
+        token: u32,
+        mut keep_going: impl FnMut() -> bool,
+    ) -> Result<Option<Finish>, model::Error> {
+        let Self { job, sequence, outcome, drafter, .. } = self;
+        let mut whole = sequence.tokens().to_vec();
+        whole.push(token);
+        let n_left = job.request.max_tokens - outcome.n_generated;
+        let mut finish = None;
+        let mut started = Instant::now();
+        sequence.decode_while(
+            model,
+            token,
+            job.request.n_usable_tokens,
+            n_left.min(AHEAD),
+            |token, log_probability| {
+                outcome.n_passes += 1;
+                let choice = Choice { token, log_probability };
+                finish = take(job, outcome, choice, text.n_chosen, model);
+                if finish.is_some() {
+                    return false;
+                }
+                whole.push(token);
+                text = Text { n_chosen: text.n_chosen + 1, pending: Some(token) };
+                drafter.observe(1, 0, false, false, started.elapsed());
+                started = Instant::now();
+                let n_left = job.request.max_tokens - outcome.n_generated;
+                let n_room = model.config().max_positions - whole.len();
+                let limit = n_left.saturating_sub(1).min(n_room);
+                keep_going() && (limit == 0 || drafter.guess(&whole, limit).is_empty())
+            },
+        )?;
+        self.phase = Phase::Decoding(text);
         Ok(finish)
     }
 
@@ -218,7 +273,7 @@ impl Running {
             if guess.is_some() {
                 self.outcome.n_drafted += 1;
             }
-            if let Some(finish) = self.take(choice, text.n_chosen, model) {
+            if let Some(finish) = take(&self.job, &mut self.outcome, choice, text.n_chosen, model) {
                 return Ok(Some(finish));
             }
             if guess == Some(token) {
@@ -234,24 +289,30 @@ impl Running {
         }
         Ok(None)
     }
+}
 
-    /// Hands a chosen token out; how the text ends, if it does.
-    fn take(&mut self, choice: Choice, n_before: usize, model: &Plt) -> Option<Finish> {
-        let request = &self.job.request;
-        if self.job.is_cancelled() {
-            return Some(Finish::Cancelled);
-        }
-        if self.outcome.n_generated == request.max_tokens {
-            return Some(Finish::Length);
-        }
-        if request.stop_tokens.contains(&choice.token) {
-            return Some(Finish::Stop);
-        }
-        self.outcome.n_generated += 1;
-        if self.job.replies.send(Reply::Token(choice)).is_err() {
-            return Some(Finish::Cancelled);
-        }
-        let is_full = n_before == model.config().max_positions;
-        (is_full || self.outcome.n_generated == request.max_tokens).then_some(Finish::Length)
+/// Hands a chosen token out; how the text ends, if it does.
+fn take(
+    job: &Job,
+    outcome: &mut Outcome,
+    choice: Choice,
+    n_before: usize,
+    model: &Plt,
+) -> Option<Finish> {
+    let request = &job.request;
+    if job.is_cancelled() {
+        return Some(Finish::Cancelled);
     }
+    if outcome.n_generated == request.max_tokens {
+        return Some(Finish::Length);
+    }
+    if request.stop_tokens.contains(&choice.token) {
+        return Some(Finish::Stop);
+    }
+    outcome.n_generated += 1;
+    if job.replies.send(Reply::Token(choice)).is_err() {
+        return Some(Finish::Cancelled);
+    }
+    let is_full = n_before == model.config().max_positions;
+    (is_full || outcome.n_generated == request.max_tokens).then_some(Finish::Length)
 }

@@ -1,5 +1,6 @@
 //! Choosing a token from a row of logits.
 
+use model::{likeliest, log_probability};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -20,15 +21,24 @@ impl Sampler {
 
     /// `None` when no usable logit is a finite number.
     pub(crate) fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
-        let token = self.draw(logits)?;
         let usable = &logits[..logits.len().min(self.n_usable_tokens)];
+        if self.is_greedy() {
+            return likeliest(usable)
+                .map(|(token, log_probability)| Choice { token, log_probability });
+        }
+        let token = self.draw(logits)?;
         Some(Choice { token, log_probability: log_probability(usable, token) })
+    }
+
+    /// The likeliest token is taken each time.
+    pub(crate) fn is_greedy(&self) -> bool {
+        self.sampling.temperature <= 0.0
     }
 
     fn draw(&mut self, logits: &[f32]) -> Option<u32> {
         let usable = &logits[..logits.len().min(self.n_usable_tokens)];
-        if self.sampling.temperature <= 0.0 {
-            return argmax(usable);
+        if self.is_greedy() {
+            return likeliest(usable).map(|(token, _)| token);
         }
         let mut candidates: Vec<(u32, f32)> = (0u32..)
             .zip(usable)
@@ -60,29 +70,6 @@ impl Sampler {
         // Rounding can leave a sliver beyond the last candidate.
         chosen.or(candidates[..n_kept].last()).map(|(id, _)| *id)
     }
-}
-
-/// Of `token` by the softmax of `logits`; those that are no finite number have no share.
-fn log_probability(logits: &[f32], token: u32) -> f32 {
-    let finite = || logits.iter().copied().filter(|logit| logit.is_finite());
-    let largest = finite().fold(f32::NEG_INFINITY, f32::max);
-    let total: f32 = finite().map(|logit| (logit - largest).exp()).sum();
-    logits[token as usize] - largest - total.ln()
-}
-
-/// The first of the largest; NaN never wins.
-fn argmax(logits: &[f32]) -> Option<u32> {
-    let mut best: Option<(u32, f32)> = None;
-    for (id, &logit) in (0u32..).zip(logits) {
-        let better = match best {
-            Some((_, largest)) => largest < logit,
-            None => logit.is_finite(),
-        };
-        if better {
-            best = Some((id, logit));
-        }
-    }
-    best.map(|(id, _)| id)
 }
 
 #[cfg(test)]

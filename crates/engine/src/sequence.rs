@@ -62,6 +62,18 @@ impl Sequence {
         model.step(tokens, &mut self.cache)
     }
 
+    /// Appends `token` and up to `max - 1` tokens more, as [`Plt::decode_while`].
+    pub(crate) fn decode_while(
+        &mut self,
+        model: &Plt,
+        token: u32,
+        n_usable_tokens: usize,
+        max: usize,
+        each: impl FnMut(u32, f32) -> bool,
+    ) -> Result<usize, model::Error> {
+        model.decode_while(token, &mut self.cache, n_usable_tokens, max, each)
+    }
+
     pub(crate) fn truncate(&mut self, len: usize) {
         self.cache.truncate(len);
     }

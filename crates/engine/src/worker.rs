@@ -78,6 +78,8 @@ pub(crate) struct Worker<L> {
     running: Vec<Running>,
     pool: Pool,
     pace: Pace,
+    /// See [`Plt::runs_ahead`].
+    runs_ahead: bool,
 }
 
 impl<L> Worker<L>
@@ -100,6 +102,7 @@ where
             running: Vec::new(),
             pool: Pool::new(options),
             pace: Pace::default(),
+            runs_ahead: false,
         }
     }
 
@@ -195,7 +198,7 @@ where
             return None;
         }
         let sequence = self.pool.take(model, &job.request.tokens);
-        self.running.push(Running::new(job, sequence));
+        self.running.push(Running::new(job, sequence, self.runs_ahead));
         Some(self.running.len() - 1)
     }
 
@@ -227,7 +230,13 @@ where
                 running.job.end(Ok(outcome));
                 self.pool.put(running.into_sequence());
             }
-            Ok(Err(error)) => running.job.end(Err(Error::Inference(error.to_string()))),
+            Ok(Err(error)) => {
+                if error.is_out_of_memory() {
+                    // The next request shall fare better.
+                    self.pool.clear();
+                }
+                running.job.end(Err(Error::Inference(error.to_string())));
+            }
             Err(_) => {
                 let reason = "the forward pass panicked".to_owned();
                 running.job.end(Err(Error::Inference(reason)));
@@ -256,9 +265,11 @@ where
                     vocab_size: config.vocab_size,
                     n_loops: config.n_loops,
                     n_parameters: config.n_parameters(),
+                    device: model.placement().to_string(),
                 };
                 tracing::info!(elapsed = ?started.elapsed(), ?info, "model loaded");
                 self.pace = Pace::new(config.n_layers);
+                self.runs_ahead = model.runs_ahead();
                 self.weights = Weights::Loaded(Box::new(model));
                 self.shared.write(|state| {
                     state.status = Status::Ready;

@@ -260,6 +260,40 @@ fn plain(model: &Plt, request: &Request) -> Vec<u32> {
 }
 
 #[test]
+fn a_model_that_runs_ahead_stops_for_who_is_more_urgent() {
+    let mut bench = bench();
+    bench.worker.load();
+    let (alone, _) = bench.answer(request(Priority::Action, &[1, 2, 3], 60));
+    bench.worker.runs_ahead = true;
+    let action = bench.ask(request(Priority::Action, &[1, 2, 3], 60));
+    let mut tokens = Vec::new();
+    while tokens.len() < 2 {
+        bench.worker.turn();
+        tokens.extend(action.read().0);
+    }
+    // So many at a time, and after the first of the next no more.
+    assert!(tokens.len() <= 18, "{}", tokens.len());
+    let typing = bench.ask(request(Priority::Interactive, &[1, 2, 9], 5));
+    bench.worker.running[0]
+        .advance(
+            match &bench.worker.weights {
+                Weights::Loaded(model) => model,
+                _ => unreachable!(),
+            },
+            &mut bench.worker.pace,
+            || false,
+        )
+        .unwrap();
+    let more = action.read().0;
+    assert_eq!(more.len(), 1);
+    tokens.extend(more);
+    bench.finish();
+    assert_eq!(typing.read().0.len(), 5);
+    tokens.extend(action.read().0);
+    assert_eq!(tokens, alone);
+}
+
+#[test]
 fn an_answer_that_was_expected_takes_few_passes() {
     for (fixture, most_passes) in [("r1-mha-tied", 8), ("r2-gqa-w5", 10), ("r3-w64-long-f32", 14)] {
         let model = plt(fixture).unwrap();
@@ -287,6 +321,7 @@ proptest! {
         flips in proptest::collection::vec((0..40usize, 0..48u32), 0..6),
         temperature in prop_oneof![Just(0f32), Just(0.7)],
         stop in proptest::option::of(0..48u32),
+        runs_ahead in any::<bool>(),
     ) {
         let model = plt(fixture).unwrap();
         let mut request = Request {
@@ -303,6 +338,8 @@ proptest! {
             }
         }
         let mut bench = Bench::new(fixture, Options::default());
+        bench.worker.load();
+        bench.worker.runs_ahead = runs_ahead;
         for _ in 0..2 {
             let (tokens, outcome) = bench.answer(request.clone());
             prop_assert_eq!(&tokens, &expected);

@@ -4,6 +4,8 @@
 
 mod buffer;
 
+mod device;
+
 mod host;
 
 mod key_value;
@@ -20,6 +22,7 @@ use std::ops::Range;
 
 pub use self::buffer::CacheFormat;
 pub(crate) use self::buffer::widen;
+pub(crate) use self::device::DeviceMemory;
 pub(crate) use self::host::HostMemory;
 pub(crate) use self::key_value::KeyValue;
 pub(crate) use self::memory::Memory;
@@ -149,7 +152,7 @@ impl Cache {
     }
 
     fn rearrange(&mut self, loop_idx: usize, room: Room, kept: Range<usize>) -> Result<(), Error> {
-        self.memory.rearrange(loop_idx, room, &kept)?;
+        self.memory.rearrange(loop_idx, self.rooms[loop_idx], room, &kept)?;
         self.rooms[loop_idx] = room;
         Ok(())
     }
@@ -158,13 +161,39 @@ impl Cache {
     pub(crate) fn host(&self) -> Result<&HostMemory, Error> {
         match &self.memory {
             Memory::Host(memory) => Ok(memory),
+            Memory::Device(_) => Err(Error::OtherModel),
         }
     }
 
     pub(crate) fn host_mut(&mut self) -> Result<&mut HostMemory, Error> {
         match &mut self.memory {
             Memory::Host(memory) => Ok(memory),
+            Memory::Device(_) => Err(Error::OtherModel),
         }
+    }
+
+    /// The numbers, for a model that computes on a GPU.
+    pub(crate) fn device(&self) -> Result<&DeviceMemory, Error> {
+        match &self.memory {
+            Memory::Device(memory) => Ok(memory),
+            Memory::Host(_) => Err(Error::OtherModel),
+        }
+    }
+
+    pub(crate) fn device_mut(&mut self) -> Result<&mut DeviceMemory, Error> {
+        match &mut self.memory {
+            Memory::Device(memory) => Ok(memory),
+            Memory::Host(_) => Err(Error::OtherModel),
+        }
+    }
+
+    /// Where kernels find the numbers; addresses change with the rooms. Of a sequence of another model, whose numbers
+    /// kernels would seek where they are not, this is an error.
+    pub(crate) fn sequence(&self, shape: &CacheShape) -> Result<cuda::shapes::Sequence, Error> {
+        if self.shape != *shape {
+            return Err(Error::OtherModel);
+        }
+        Ok(self.device()?.sequence(&self.rooms, self.shape.window))
     }
 
     /// Counts `tokens` as held, once loop 0's part of them was written.

@@ -52,8 +52,21 @@ pub enum Error {
     /// Only from within calls that ask whether to go on, which answer in their own way.
     #[error("the computation was stopped")]
     Stopped,
+    #[error("GPU: {0}")]
+    Device(#[from] cuda::Error),
+    #[error("the model cannot run on the GPU: {reason}")]
+    NotOnDevice { reason: String },
+    #[error("the sequence belongs to a model that computes elsewhere")]
+    OtherModel,
     #[error("no tokens were given")]
     NoTokens,
     #[error("tensor computation failed: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// The memory of a GPU does not suffice; there may be more once sequences are dropped.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Device(cuda::Error::OutOfMemory { .. }))
+    }
 }

@@ -228,6 +228,7 @@ impl Plt {
         }
         match &self.backend {
             Backend::Host(host) => host.read_output(cache),
+            Backend::Device(twin) => twin.read_output(&self.config, cache),
         }
     }
 
@@ -319,6 +320,9 @@ impl Plt {
         }
         match &self.backend {
             Backend::Host(host) => host.run(pass, &self.config, cache, keep_going),
+            Backend::Device(twin) => {
+                twin.run(pass, (&self.config, &self.cache_shape), cache, keep_going)
+            }
         }
     }
 

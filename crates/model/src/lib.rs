@@ -1,4 +1,4 @@
-//! The Parallel Loop Transformer: configuration, weights, cache and forward pass, on the CPU.
+//! The Parallel Loop Transformer: configuration, weights, cache and forward pass, on the CPU or a GPU.
 //!
 //! Knows no text, no sampling and no scheduler: token ids go in, logits come out.
 //! The mathematics is that of LoopCoder-v2 (arXiv 2606.18023) and the Parallel Loop Transformer (arXiv 2510.24824).
@@ -64,9 +64,17 @@ mod schedule;
 
 mod host;
 
+mod device;
+
+mod placement;
+
 mod plt;
 
+mod greedy;
+
 mod decode;
+
+mod ahead;
 
 mod forward;
 
@@ -74,6 +82,8 @@ pub use crate::cache::{Cache, CacheFormat, CacheOptions, LaterLoops};
 pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
+pub use crate::greedy::{likeliest, log_probability};
+pub use crate::placement::{DeviceChoice, Placement};
 pub use crate::plt::{DType, LoadOptions, Plt};
 pub use crate::pool::set_n_threads;
 pub use crate::quantised::Format;

@@ -42,22 +42,21 @@ pub(crate) struct Climb {
 }
 
 impl Climb {
-    /// The first position that goes through so many layers.
-    fn first_of_depth(self, depth: usize) -> usize {
-        self.from + depth * self.window
+    /// What of a part goes through so many layers at least.
+    pub(crate) fn above(self, part: &Part, depth: usize) -> Part {
+        let Range { start, end } = part.positions;
+        let positions = (self.from + depth * self.window).clamp(start, end)..end;
+        Part { positions, ..*part }
     }
 }
 
 impl Pass<'_> {
     /// What of the parts goes through so many layers at least.
     pub(crate) fn parts_of_depth(&self, depth: usize) -> Vec<Part> {
-        let Some(climb) = self.climb else { return self.parts.clone() };
-        let of_depth = |part: &Part| {
-            let Range { start, end } = part.positions;
-            let positions = climb.first_of_depth(depth).clamp(start, end)..end;
-            Part { positions, ..*part }
-        };
-        self.parts.iter().map(of_depth).collect()
+        match self.climb {
+            None => self.parts.clone(),
+            Some(climb) => self.parts.iter().map(|part| climb.above(part, depth)).collect(),
+        }
     }
 
     /// Tokens of a part in a text that begins with `held`.

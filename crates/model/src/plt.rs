@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use crate::cache::{Cache, CacheFormat, CacheOptions, CacheShape};
+use crate::cache::{Cache, CacheFormat, CacheOptions, CacheShape, DeviceMemory, Memory};
 use crate::config::Config;
+use crate::device::{Twin, place};
 use crate::host::Host;
+use crate::placement::{DeviceChoice, Placement};
 use crate::{Error, Weights};
 
 /// Type that weights are converted to and everything is computed in.
@@ -31,12 +33,14 @@ pub struct LoadOptions {
     /// Runs this many loops instead of what the checkpoint was trained for.
     pub n_loops: Option<usize>,
     pub cache: CacheOptions,
+    pub device: DeviceChoice,
 }
 
 /// Where passes are computed.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Host(Host),
+    Device(Box<Twin>),
 }
 
 /// A loaded Parallel Loop Transformer.
@@ -44,6 +48,7 @@ pub(crate) enum Backend {
 pub struct Plt {
     pub(crate) config: Config,
     pub(crate) backend: Backend,
+    placement: Placement,
     pub(crate) cache_shape: CacheShape,
 }
 
@@ -73,6 +78,32 @@ impl Plt {
         if let Some(n_loops) = options.n_loops {
             config.n_loops = n_loops.max(1);
         }
+        match options.device {
+            DeviceChoice::Cpu => Self::on_host(config, weights, &options, None, progress),
+            DeviceChoice::Cuda(index) => {
+                let twin = place::open(index, &config, weights, &options, progress)?;
+                Ok(Self::on_device(config, twin, &options))
+            }
+            DeviceChoice::Auto => {
+                let loaded = place::choose(&config, weights, &options).and_then(|device| {
+                    let twin = Twin::load(device, &config, weights, progress);
+                    twin.map_err(|error| error.to_string())
+                });
+                match loaded {
+                    Ok(twin) => Ok(Self::on_device(config, twin, &options)),
+                    Err(reason) => Self::on_host(config, weights, &options, Some(reason), progress),
+                }
+            }
+        }
+    }
+
+    fn on_host(
+        config: Config,
+        weights: &Weights,
+        options: &LoadOptions,
+        reason: Option<String>,
+        progress: &mut dyn FnMut(f32),
+    ) -> Result<Self, Error> {
         let dtype = options.dtype.into();
         let backend = Backend::Host(Host::load(&config, weights, dtype, progress)?);
         let is_exact = options.dtype == DType::F64 || weights.is_stored_in_single();
@@ -81,16 +112,34 @@ impl Plt {
             false => CacheFormat::F16,
         });
         let cache_shape = CacheShape::new(&config, dtype, format, options.cache.later_loops);
-        Ok(Self { config, backend, cache_shape })
+        Ok(Self { config, backend, placement: Placement::Cpu { reason }, cache_shape })
+    }
+
+    fn on_device(config: Config, twin: Twin, options: &LoadOptions) -> Self {
+        let info = twin.device.info();
+        let placement = Placement::Cuda { index: info.index, name: info.to_string() };
+        let cache_shape = place::cache_shape(&config, options.cache.later_loops);
+        Self { config, backend: Backend::Device(Box::new(twin)), placement, cache_shape }
     }
 
     pub fn config(&self) -> &Config {
         &self.config
     }
 
+    /// Where it computes.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
     /// An empty sequence.
     pub fn new_cache(&self) -> Cache {
-        Cache::new(self.cache_shape)
+        let shape = self.cache_shape;
+        match &self.backend {
+            Backend::Host(_) => Cache::new(shape),
+            Backend::Device(twin) => {
+                Cache::within(shape, Memory::Device(DeviceMemory::new(&twin.device, &shape)))
+            }
+        }
     }
 
     /// How the keys and values of a sequence are kept.

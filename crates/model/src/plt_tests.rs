@@ -461,3 +461,52 @@ fn a_missing_tensor_is_named() {
     let error = Plt::from_weights(config, &weights, LoadOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "tensor lm_head.weight is missing; expected shape [48, 32]");
 }
+
+/// Stopped by whoever looks, or by its limit.
+#[test]
+fn text_that_is_left_to_itself_is_that_of_single_steps() {
+    for (fixture, model) in MODELS.iter() {
+        let prompt: Vec<u32> = (0..9).map(|i| i * 7 % 48).collect();
+        let mut plain = model.new_cache();
+        model.extend(&prompt, &mut plain).unwrap();
+        let mut expected = Vec::new();
+        let mut token = 5;
+        for _ in 0..30 {
+            let logits = model.decode(token, &mut plain).unwrap().last().unwrap();
+            let choice = crate::likeliest(&logits[..40]).unwrap();
+            expected.push(choice);
+            token = choice.0;
+        }
+        let mut cache = model.new_cache();
+        model.extend(&prompt, &mut cache).unwrap();
+        let mut found = Vec::new();
+        let mut token = 5;
+        for (wanted, max) in [(1, 1), (4, 20), (25, 25)] {
+            let mut n_here = 0;
+            let n_chosen = model
+                .decode_while(token, &mut cache, 40, max, |token, log_probability| {
+                    found.push((token, log_probability));
+                    n_here += 1;
+                    n_here < wanted
+                })
+                .unwrap();
+            assert_eq!(n_chosen, wanted);
+            token = found[found.len() - 1].0;
+        }
+        assert_eq!(found, expected, "{}", fixture.name);
+        assert_eq!(cache.tokens(), plain.tokens());
+        let next = |cache: &mut Cache| model.decode(3, cache).unwrap().to_f64().unwrap();
+        assert_eq!(next(&mut cache), next(&mut plain));
+    }
+}
+
+#[test]
+fn text_that_is_left_to_itself_ends_with_the_context() {
+    let model = baseline();
+    let mut cache = model.new_cache();
+    model.extend(&[1; 250], &mut cache).unwrap();
+    assert_eq!(model.decode_while(1, &mut cache, 48, 0, |_, _| true).unwrap(), 0);
+    assert_eq!(model.decode_while(1, &mut cache, 48, 100, |_, _| true).unwrap(), 6);
+    let full = model.decode_while(1, &mut cache, 48, 1, |_, _| true);
+    assert!(matches!(full, Err(Error::ContextFull { .. })), "{full:?}");
+}

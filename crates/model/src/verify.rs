@@ -108,7 +108,7 @@ pub fn verify(config: &Config, weights: &Weights) -> Verification {
 }
 
 /// Names and shapes of the released tensor layout.
-fn layout(config: &Config) -> Vec<(String, Vec<usize>)> {
+pub(crate) fn layout(config: &Config) -> Vec<(String, Vec<usize>)> {
     let hidden = config.hidden_size;
     let queries = config.n_heads * config.head_dim;
     let key_values = config.n_kv_heads * config.head_dim;

