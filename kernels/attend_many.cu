@@ -25,26 +25,26 @@ template <u32 DIM> struct Work {
     static constexpr u32 PIECES = DIM / 8;
     static constexpr u32 TILE = N_KEYS * DIM;
 
-    // Where piece `piece` of a key or value stands in shared memory. Eight lanes that read at once, two keys' four pieces
-    // or four values' two, find them in other banks.
+    // Where piece `piece` of a key or value stands in shared memory. What eight lanes read at once, four pieces of two keys
+    // or one of eight values, lies in other banks.
     static DEVICE u32 key_place(u32 key, u32 piece) {
-        return ((key * PIECES + piece) ^ (DIM == 32 ? 0 : key % 2 * 4)) * 8;
+        return (key * PIECES + (piece ^ (DIM == 32 ? 0 : key % 2 * 4))) * 8;
     }
     static DEVICE u32 value_place(u32 key, u32 piece) {
-        return ((key * PIECES + piece) ^ (key / 2 % 4 * 2)) * 8;
+        return (key * PIECES + (piece ^ (DIM == 32 ? key / 2 % 4 : key % 8))) * 8;
     }
 
-    // What this lane reads of the first keys and values; from there to others it is as far for every lane. Even and odd
-    // parts of keys have changed places in odd keys, and so have neighbouring values where two share a line.
+    // What this lane reads of the first keys, of even and odd parts, and of sixteen values, of each two pieces below the
+    // eighth; from there to others it is as far for every lane.
+    static constexpr u32 PAIRS = (PIECES < 8 ? PIECES : 8) / 2;
     struct Places {
-        u32 keys[2], values[2];
+        u32 keys[2], values[PAIRS];
         DEVICE Places() {
-            u32 g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+            u32 lane = lane_of_thread();
 #pragma unroll
-            for (u32 i = 0; i < 2; ++i) {
-                keys[i] = key_place(g, i * 4 % PIECES + t);
-                values[i] = DIM == 32 ? value_place(t * 2 + i, g / 2) + g % 2 * 4 : value_place(t * 2 + i, g);
-            }
+            for (u32 i = 0; i < 2; ++i) keys[i] = key_place(lane / 4, i * 4 % PIECES + lane % 4);
+#pragma unroll
+            for (u32 i = 0; i < PAIRS; ++i) values[i] = value_place(lane % 16, i * 2 + lane / 16);
         }
     };
 
@@ -59,19 +59,17 @@ template <u32 DIM> struct Work {
         }
     }
 
-    // Of the value `first` + 2t + odd, `first` a multiple of 8.
-    static DEVICE void load_value(typename T::Value& value, const f16* stage, const Places& places, u32 first, u32 odd) {
-        const f16* from = stage + TILE + first * DIM + places.values[odd];
+    // Adds weights times 16 values. Lane g * 4 + t holds of every eight numbers of its queries those at 2t and 2t + 1.
+    static DEVICE void add(typename T::Sums& sums, const float low[4], const float high[4], const f16* values,
+                           const Places& places) {
+        u32 weights[4];
+        T::pack_weights(weights, low, high);
 #pragma unroll
-        for (u32 part = 0; part < T::VALUE_PARTS; ++part) {
-            u32* own = value.parts[part];
-            if constexpr (T::OWN == 8) {
-                uint4 v = *reinterpret_cast<const uint4*>(from + part * 64);
-                own[0] = v.x, own[1] = v.y, own[2] = v.z, own[3] = v.w;
-            } else {
-                uint2 v = *reinterpret_cast<const uint2*>(from);
-                own[0] = v.x, own[1] = v.y;
-            }
+        for (u32 piece = 0; piece < PIECES; piece += 2) {
+            u32 b[4];
+            load_matrix4_transposed(b, values + places.values[piece % 8 / 2] + piece / 8 * 64);
+            mma_f16(sums.values[piece / T::OWN][piece % T::OWN], weights, b);
+            mma_f16(sums.values[piece / T::OWN][piece % T::OWN + 1], weights, b + 2);
         }
     }
 
@@ -102,25 +100,19 @@ template <u32 DIM> struct Work {
         }
         T::template weigh<N>(sums, scores);
 #pragma unroll
-        for (u32 i = 0; i < N_KEYS / 16; ++i) {
-            typename T::Value values[4];
-#pragma unroll
-            for (u32 j = 0; j < 4; ++j) load_value(values[j], stage, places, i * 16 + j / 2 * 8, j % 2);
-            T::add(sums, scores[2 * i], scores[2 * i + 1], values);
-        }
+        for (u32 i = 0; i < N_KEYS / 16; ++i)
+            add(sums, scores[2 * i], scores[2 * i + 1], stage + TILE + i * 16 * DIM, places);
     }
 
     static DEVICE void write(const typename T::Sums& sums, u32 half, float* out) {
         if (lane_of_thread() % 4 == 0)
             *reinterpret_cast<float2*>(out) = make_float2(sums.largest[half], sums.weights[half]);
 #pragma unroll
-        for (u32 part = 0; part < T::VALUE_PARTS; ++part)
-#pragma unroll
-            for (u32 j = 0; j < 2; ++j)
-#pragma unroll
-                for (u32 i = 0; i < T::OWN; i += 2)
-                    *reinterpret_cast<float2*>(out + 2 + T::column(part, i, j)) = make_float2(
-                        sums.values[part][i][2 * half + j], sums.values[part][i + 1][2 * half + j]);
+        for (u32 piece = 0; piece < PIECES; ++piece) {
+            const float* own = &sums.values[piece / T::OWN][piece % T::OWN][2 * half];
+            float2* to = reinterpret_cast<float2*>(out + 2 + piece * 8 + lane_of_thread() % 4 * 2);
+            *to = make_float2(own[0], own[1]);
+        }
     }
 };
 
@@ -194,7 +186,7 @@ DEVICE void attend(const Row* rows, const Sequence* sequence, const f16* queries
 }  // namespace many
 
 #define ATTEND_MANY(DIM)                                                                                              \
-    KERNEL __launch_bounds__(many::N_WARPS * WARP, 1)                                                                 \
+    KERNEL __launch_bounds__(many::N_WARPS * WARP, DIM == 128 ? 1 : 2)                                                \
         attend_many_##DIM(const Row* rows, const Sequence* sequence, const f16* queries, u32 n_rows, u32 first,       \
                           u32 layer, u32 n_heads, u32 n_kv_heads, u32 local, float* partials) {                       \
         many::attend<DIM>(rows, sequence, queries, n_rows, first, layer, n_heads, n_kv_heads, local, partials);       \

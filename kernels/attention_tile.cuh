@@ -6,8 +6,8 @@
 // The order of the inner dimension of a matrix product is free, as is the order of its columns. Both are chosen so that
 // a lane reads 16 bytes at a time from rows as they lie in memory:
 //     of a query or key, of every 32 numbers, those from 8t on, which are two products of 16;
-//     of a value, of every 64 numbers (of all 32), those from 8g (4g) on, each of which is a column of its own product,
-//     so that of the sums it holds 16 (8) that lie side by side, from 16t (8t) on.
+//     of a value in registers, of every 64 numbers (of all 32) those from 8g (4g) on, each of which is a column of its own
+//     product, so that of the sums it holds 16 (8) that lie side by side, from 16t (8t) on.
 #pragma once
 
 #include "device.cuh"
@@ -121,11 +121,17 @@ template <u32 DIM> struct Tile {
         }
     }
 
+    static DEVICE void pack_weights(u32 weights[4], const float low[4], const float high[4]) {
+        weights[0] = pack_f16(low[0], low[1]);
+        weights[1] = pack_f16(low[2], low[3]);
+        weights[2] = pack_f16(high[0], high[1]);
+        weights[3] = pack_f16(high[2], high[3]);
+    }
+
     // Adds weights times 16 values, of which this lane brings 2t, 2t + 1, 2t + 8 and 2t + 9; all must be finite.
     static DEVICE void add(Sums& sums, const float low[4], const float high[4], const Value values[4]) {
-        u32 weights[4] = {
-            pack_f16(low[0], low[1]), pack_f16(low[2], low[3]), pack_f16(high[0], high[1]), pack_f16(high[2], high[3]),
-        };
+        u32 weights[4];
+        pack_weights(weights, low, high);
 #pragma unroll
         for (u32 part = 0; part < VALUE_PARTS; ++part)
 #pragma unroll

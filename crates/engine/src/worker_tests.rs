@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, unbounded};
-use model::{DType, LoadOptions};
+use model::{DType, DeviceChoice, LoadOptions};
 use proptest::prelude::*;
 
 use super::*;
@@ -50,13 +50,17 @@ impl Answer {
 
 impl Bench {
     fn new(fixture: &'static str, options: Options) -> Self {
+        Self::of(options, move || plt(fixture))
+    }
+
+    fn of(options: Options, mut load: impl FnMut() -> Result<Plt, model::Error> + 'static) -> Self {
         let (commands, received) = crossbeam_channel::bounded(MAX_WAITING);
         let n_loads = Rc::new(Cell::new(0));
         let counted = Rc::clone(&n_loads);
         let load: Load = Box::new(move |report| {
             counted.set(counted.get() + 1);
             report(0.5);
-            plt(fixture)
+            load()
         });
         let worker = Worker::new(load, options, received, Arc::new(Shared::new()));
         Self { worker, commands, n_loads }
@@ -238,6 +242,37 @@ fn progress_is_seen_while_the_weights_are_read() {
     let mut worker = Worker::new(load, Options::default(), received, Arc::clone(&shared));
     worker.load();
     assert_eq!((seen.get(), shared.load_progress()), (Some(0.25), None));
+}
+
+/// The built-in model, in single precision.
+fn built_in(device: DeviceChoice) -> Result<Plt, model::Error> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default");
+    Plt::from_directory(&directory, LoadOptions { device, ..LoadOptions::default() })
+}
+
+/// Where there is a GPU, or something that behaves like one.
+#[test]
+fn a_gpu_runs_ahead_and_writes_what_single_steps_write() {
+    let model = match built_in(DeviceChoice::Cuda(0)) {
+        Ok(model) => model,
+        Err(reason) => {
+            assert!(std::env::var_os("DACAPO_REQUIRE_DEVICE").is_none(), "{reason}");
+            return;
+        }
+    };
+    assert!(model.runs_ahead());
+    let asked = Request {
+        n_usable_tokens: model.config().vocab_size,
+        ..request(Priority::Interactive, &[300, 11, 400, 12, 500, 13], 9)
+    };
+    let expected = plain(&model, &asked);
+    let mut bench = Bench::of(Options::default(), || built_in(DeviceChoice::Cuda(0)));
+    for (runs_ahead, drafts) in [(true, vec![]), (false, vec![]), (true, expected[..5].to_vec())] {
+        bench.worker.load();
+        bench.worker.runs_ahead = runs_ahead;
+        let (tokens, outcome) = bench.answer(Request { drafts, ..asked.clone() });
+        assert_eq!(tokens, expected, "{outcome:?}");
+    }
 }
 
 /// One token after the other, without an engine.

@@ -72,6 +72,8 @@ mod plt;
 
 mod greedy;
 
+mod gpus;
+
 mod decode;
 
 mod ahead;
@@ -82,6 +84,7 @@ pub use crate::cache::{Cache, CacheFormat, CacheOptions, LaterLoops};
 pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
+pub use crate::gpus::gpus;
 pub use crate::greedy::{likeliest, log_probability};
 pub use crate::placement::{DeviceChoice, Placement};
 pub use crate::plt::{DType, LoadOptions, Plt};

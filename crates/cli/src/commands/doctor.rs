@@ -39,6 +39,10 @@ struct Device {
     n_threads: usize,
     instruction_sets: Vec<&'static str>,
     kernels: &'static str,
+    /// A line each.
+    gpus: Vec<String>,
+    /// Why there is none.
+    no_gpu: Option<String>,
 }
 
 #[derive(Serialize, Default)]
@@ -228,11 +232,17 @@ fn examine_model(name: &str, report: &mut Report) -> Result<()> {
 }
 
 fn device() -> Device {
+    let (gpus, no_gpu) = match model::gpus() {
+        Ok(gpus) => (gpus, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
     Device {
         kind: "cpu",
         n_threads: std::thread::available_parallelism().map_or(1, usize::from),
         instruction_sets: instruction_sets(),
         kernels: "f32 matrix products (gemm)",
+        gpus,
+        no_gpu,
     }
 }
 
@@ -272,6 +282,12 @@ fn print(report: &Report) -> Result<()> {
         report.device.instruction_sets.join(" ")
     )?;
     writeln!(stdout, "kernels      {}", report.device.kernels)?;
+    for gpu in &report.device.gpus {
+        writeln!(stdout, "gpu          {gpu}")?;
+    }
+    if let Some(reason) = &report.device.no_gpu {
+        writeln!(stdout, "gpu          none: {reason}")?;
+    }
     writeln!(
         stdout,
         "model        {} ({})",

@@ -3,16 +3,15 @@
 use cuda::shapes::MAX_LOOPS;
 
 use super::Twin;
-use super::room::{MOST_FEW_ROWS, most_rows};
+use super::room::{MOST_FEW_ROWS, MOST_ROWS, most_rows};
 use crate::cache::{CacheFormat, CacheShape, LaterLoops};
 use crate::config::Config;
 use crate::{DType, Error, LoadOptions, Weights};
 
 /// Weights below which a model stays on the CPU unless a GPU is asked for.
 ///
-/// A GPU decodes such a model faster as well, by less than anybody notices: the CPU takes a few milliseconds for a token.
-/// For that a context would take some hundred megabytes of the card and some hundred milliseconds of each start, and would
-/// keep the card of a laptop awake.
+/// A GPU should decode such a model faster too, by less than anybody notices: the CPU takes a few milliseconds for a token.
+/// For that a context would take time at each start and memory of the card, and would keep the card of a laptop awake.
 const SMALL: usize = 100_000_000;
 
 /// Tokens of a sequence that must fit beside the weights.
@@ -107,7 +106,9 @@ fn n_bytes(config: &Config, weights: &Weights, options: &LoadOptions) -> usize {
 
 /// How a GPU keeps sequences, whatever the options say of their format.
 pub(crate) fn cache_shape(config: &Config, later_loops: LaterLoops) -> CacheShape {
-    CacheShape::new(config, candle_core::DType::F32, CacheFormat::F16, later_loops)
+    let shape = CacheShape::new(config, candle_core::DType::F32, CacheFormat::F16, later_loops);
+    // More rows share a reading of the weights, and a ring of a few hundred positions costs little beside them.
+    CacheShape { chunk: MOST_ROWS, ..shape }
 }
 
 /// Opens what is asked for by its number.

@@ -369,3 +369,36 @@ proptest! {
         prop_assert!(next == fresh[tokens.len() - 1..]);
     }
 }
+
+/// Where two tokens are about as likely, rounding decides.
+#[test]
+fn the_built_in_model_writes_the_same_text() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default");
+    let load = |device| {
+        Plt::from_directory(&directory, LoadOptions { device, ..LoadOptions::default() }).unwrap()
+    };
+    let (gpu, cpu) = (load(DeviceChoice::Cuda(device.info().index)), load(DeviceChoice::Cpu));
+    assert_eq!(gpu.placement().kind(), "cuda");
+    let prompt: Vec<u32> = (0..20).map(|i| 300 + i * 37).collect();
+    let (mut on_gpu, mut on_cpu) = (gpu.new_cache(), cpu.new_cache());
+    gpu.extend(&prompt, &mut on_gpu).unwrap();
+    cpu.extend(&prompt, &mut on_cpu).unwrap();
+    let mut token = 11;
+    let mut n_compared = 0;
+    for _ in 0..8 {
+        let found = gpu.decode(token, &mut on_gpu).unwrap().last().unwrap();
+        let expected = cpu.decode(token, &mut on_cpu).unwrap().last().unwrap();
+        let row = |logits: &[f32]| vec![logits.iter().map(|logit| f64::from(*logit)).collect()];
+        let error = relative_error(&row(&found), &row(&expected));
+        assert!(error < TOLERANCE, "{error:e}");
+        token = crate::likeliest(&expected).unwrap().0;
+        let mut sorted = expected.clone();
+        sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+        if 0.1 < sorted[0] - sorted[1] {
+            assert_eq!(crate::likeliest(&found).unwrap().0, token);
+            n_compared += 1;
+        }
+    }
+    assert!(4 <= n_compared, "{n_compared}");
+}

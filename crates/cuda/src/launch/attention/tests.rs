@@ -238,6 +238,10 @@ fn a_prompt_sees_what_is_before_it() {
     check_many(&device, random, chunk([2, 1, 32], 5, 0, 0..150), &[false]);
     check_many(&device, random, chunk([3, 1, 32], 5, 0, 63..100), &[false]);
     check_many(&device, random, chunk([2, 2, 64], 5, 0, 31..64), &[false]);
+    // Every place of a warp's first row among the keys that it takes at a time.
+    for first in 0..16 {
+        check_many(&device, random, chunk([1, 1, 32], 5, 0, first..first + 33), &[false]);
+    }
     check_many(&device, random, chunk([2, 1, 128], 5, 0, 130..147), &[false]);
 }
 
@@ -250,6 +254,9 @@ fn a_later_loop_of_a_prompt_sees_its_window_too() {
         check_many(&device, random, chunk([2, 1, 32], window, 2, 127..131), &[true, false]);
     }
     check_many(&device, random, chunk([2, 2, 64], 64, 1, 200..340), &[true]);
+    for window in 30..46 {
+        check_many(&device, random, chunk([1, 1, 32], window, 1, 70..103), &[true]);
+    }
     check_many(&device, random, chunk([1, 1, 128], 64, 1, 60..100), &[false, true]);
 }
 
