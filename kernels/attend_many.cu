@@ -186,7 +186,7 @@ DEVICE void attend(const Row* rows, const Sequence* sequence, const f16* queries
 }  // namespace many
 
 #define ATTEND_MANY(DIM)                                                                                              \
-    KERNEL __launch_bounds__(many::N_WARPS * WARP, DIM == 128 ? 1 : 2)                                                \
+    KERNEL __launch_bounds__(many::N_WARPS * WARP, DIM == 32 ? 2 : 1)                                                 \
         attend_many_##DIM(const Row* rows, const Sequence* sequence, const f16* queries, u32 n_rows, u32 first,       \
                           u32 layer, u32 n_heads, u32 n_kv_heads, u32 local, float* partials) {                       \
         many::attend<DIM>(rows, sequence, queries, n_rows, first, layer, n_heads, n_kv_heads, local, partials);       \

@@ -91,59 +91,66 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
     // What a thread copies in each stage: pieces of every so many rows.
     static constexpr u32 PIECES = ROW / PIECE, X_COPIES = N_ROWS * PIECES / N_THREADS;
     static constexpr u32 WEIGHT_PIECES = WEIGHT_ROW / PIECE, WEIGHT_COPIES = N_COLUMNS * WEIGHT_PIECES / N_THREADS;
-    struct Copies { const char *x[X_COPIES], *w[WEIGHT_COPIES]; };
+    static constexpr u32 X_INPUTS = PIECE * 8 / FORMAT::INPUT_BITS, WEIGHT_INPUTS = PIECE * 8 / FORMAT::WEIGHT_BITS;
+    struct Copies {
+        // Pieces from the beginning of the matrix, which take fewer registers than addresses.
+        u32 x[X_COPIES], w[WEIGHT_COPIES];
+        // Scales of the row and of the column that the thread sees to.
+        u32 x_scale, w_scale;
+        // Groups are powers of two: inputs shifted by so many bits.
+        u32 group_bits;
+    };
 
     DEVICE void begin(Copies& copies) const {
-        u64 n_inputs = weights.n_inputs;
-        const char* numbers = FORMAT::IS_INTEGER ? at<char>(x.integers) : at<char>(x.bf16);
+        u32 n_inputs = weights.n_inputs;
 #pragma unroll
         for (u32 i = 0; i < X_COPIES; ++i) {
             u32 piece = i * N_THREADS + threadIdx.x;
-            u64 row = u64(row_of(piece / PIECES)) * (n_inputs * FORMAT::INPUT_BITS / 8);
-            copies.x[i] = numbers + row + piece % PIECES * PIECE;
+            copies.x[i] = row_of(piece / PIECES) * (n_inputs / X_INPUTS) + piece % PIECES;
         }
 #pragma unroll
         for (u32 i = 0; i < WEIGHT_COPIES; ++i) {
-            u32 piece = i * N_THREADS + threadIdx.x, column = piece / WEIGHT_PIECES;
-            u64 row = u64(output_of(column)) * (n_inputs * FORMAT::WEIGHT_BITS / 8);
-            const char* matrix = at<char>(is_up(column) ? up_numbers : weights.numbers);
-            copies.w[i] = matrix + row + piece % WEIGHT_PIECES * PIECE;
+            u32 piece = i * N_THREADS + threadIdx.x;
+            copies.w[i] = output_of(piece / WEIGHT_PIECES) * (n_inputs / WEIGHT_INPUTS) + piece % WEIGHT_PIECES;
+        }
+        if constexpr (FORMAT::IS_INTEGER) {
+            copies.group_bits = lowest_bit(weights.group);
+            copies.x_scale = row_of(threadIdx.x % N_ROWS) * (n_inputs / 32);
+            copies.w_scale = output_of(threadIdx.x % N_COLUMNS) * (n_inputs >> copies.group_bits);
         }
     }
 
     // A stage that begins at an input that there is; the last may be half as long.
     DEVICE void copy(const Copies& copies, char* stage, u32 step) const {
         u32 n_left = weights.n_inputs - step * FORMAT::STAGE_INPUTS;
-        constexpr u32 X_INPUTS = PIECE * 8 / FORMAT::INPUT_BITS, WEIGHT_INPUTS = PIECE * 8 / FORMAT::WEIGHT_BITS;
+        const char* numbers = FORMAT::IS_INTEGER ? at<char>(x.integers) : at<char>(x.bf16);
 #pragma unroll
         for (u32 i = 0; i < X_COPIES; ++i) {
-            u32 piece = i * N_THREADS + threadIdx.x;
-            if (!FORMAT::IS_INTEGER || piece % PIECES * X_INPUTS < n_left)
-                copy16_async(stage + place<ROW>(piece / PIECES, piece % PIECES), copies.x[i] + u64(step) * ROW);
+            u32 piece = i * N_THREADS + threadIdx.x, row = piece / PIECES, within = piece % PIECES;
+            const char* from = numbers + u64(copies.x[i] + step * PIECES) * PIECE;
+            if (!FORMAT::IS_INTEGER || within * X_INPUTS < n_left) copy16_async(stage + place<ROW>(row, within), from);
         }
         char* room = stage + N_ROWS * ROW;
 #pragma unroll
         for (u32 i = 0; i < WEIGHT_COPIES; ++i) {
-            u32 piece = i * N_THREADS + threadIdx.x, within = piece % WEIGHT_PIECES;
+            u32 piece = i * N_THREADS + threadIdx.x, column = piece / WEIGHT_PIECES, within = piece % WEIGHT_PIECES;
+            const char* matrix = at<char>(is_up(column) ? up_numbers : weights.numbers);
+            const char* from = matrix + u64(copies.w[i] + step * WEIGHT_PIECES) * PIECE;
             if (!FORMAT::IS_INTEGER || within * WEIGHT_INPUTS < n_left)
-                copy16_async(room + place<WEIGHT_ROW>(piece / WEIGHT_PIECES, within), copies.w[i] + u64(step) * WEIGHT_ROW);
+                copy16_async(room + place<WEIGHT_ROW>(column, within), from);
         }
     }
 
-    DEVICE void load_scales(Pending& pending, u32 first_input) const {
-        u32 n_inputs = weights.n_inputs, i = threadIdx.x;
-        u64 w_scales = is_up(i) ? up_scales : weights.scales;
+    DEVICE void load_scales(Pending& pending, const Copies& copies, u32 first_input) const {
 #pragma unroll
         for (u32 half = 0; half < 2; ++half) {
             u32 input = first_input + half * 32;
-            if (n_inputs <= input) break;
-            if (i < N_ROWS) pending.x[half] = at<float>(x.scales)[(u64(row_of(i)) * n_inputs + input) / 32];
-            if (i < N_COLUMNS) {
-                u64 scale = u64(output_of(i)) * (n_inputs / weights.group) + input / weights.group;
-                // Half bytes are multiplied in the upper half of a byte.
-                pending.w[half] = scale_of(at<u16>(w_scales)[scale], weights.scale_type) *
-                                  (FORMAT::WEIGHT_BITS == 4 ? 0.0625f : 1.0f);
-            }
+            if (weights.n_inputs <= input) break;
+            pending.x[half] = at<float>(x.scales)[copies.x_scale + input / 32];
+            const u16* scales = at<u16>(is_up(threadIdx.x % N_COLUMNS) ? up_scales : weights.scales);
+            float scale = scale_of(scales[copies.w_scale + (input >> copies.group_bits)], weights.scale_type);
+            // Half bytes are multiplied in the upper half of a byte.
+            pending.w[half] = FORMAT::WEIGHT_BITS == 4 ? scale * 0.0625f : scale;
         }
     }
 
@@ -208,9 +215,9 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
     DEVICE void multiply_integers(const char* stage, const Scales& scales, u32 n_halves) {
         u32 lane = lane_of_thread(), g = lane / 4, t = lane % 4;
         u32 down = warp_of_thread() % SHAPE::DOWN, across = warp_of_thread() / SHAPE::DOWN;
-#pragma unroll
-        for (u32 half = 0; half < 2; ++half) {
-            if (n_halves <= half) break;
+        // Both halves at once would take more registers than there are.
+#pragma unroll 1
+        for (u32 half = 0; half < n_halves; ++half) {
             u32 a[SHAPE::ROWS][4];
             float x_scales[SHAPE::ROWS][2];
 #pragma unroll
@@ -262,7 +269,7 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
         begin(copies);
         Pending pending = {{0.0f, 0.0f}, {0.0f, 0.0f}};
         if constexpr (FORMAT::IS_INTEGER) {
-            load_scales(pending, 0);
+            load_scales(pending, copies, 0);
             store_scales(scales[0], pending);
         }
 #pragma unroll
@@ -280,7 +287,7 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
             const char* numbers = stages + stage * STAGE;
             if constexpr (FORMAT::IS_INTEGER) {
                 u32 next_input = (step + 1) * FORMAT::STAGE_INPUTS;
-                if (next_input < n_inputs) load_scales(pending, next_input);
+                if (next_input < n_inputs) load_scales(pending, copies, next_input);
                 u32 n_halves = min(2u, (n_inputs - step * FORMAT::STAGE_INPUTS) / 32);
                 multiply_integers(numbers, scales[step % 2], n_halves);
                 store_scales(scales[(step + 1) % 2], pending);

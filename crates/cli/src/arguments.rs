@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use assist::{Layout, Sources};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use model::DeviceChoice;
 
 use crate::location::{Location, Span};
 
@@ -45,6 +46,15 @@ pub(crate) struct ModelFlag {
     /// Directory of a checkpoint (config.json, tokenizer.json, safetensors), OWNER/NAME of a pulled model, or `default` for the built-in one
     #[arg(long, value_name = "M", env = "DACAPO_MODEL", default_value = "default")]
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) device: DeviceFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceFlag {
+    /// What computes: auto, cpu, cuda, or cuda:N for the GPU of that number; auto takes a GPU where it is worth it
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
 }
 
 #[derive(Debug, Args)]
@@ -276,6 +286,8 @@ pub(crate) struct LogitsArguments {
     /// Directory of a checkpoint, a GGUF file, or `default`
     #[arg(value_name = "M")]
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) device: DeviceFlag,
     #[arg(long, value_name = "1,2,3", required = true, value_delimiter = ',')]
     pub(crate) tokens: Vec<u32>,
     /// A row for every token instead of the last one's alone
@@ -347,18 +359,9 @@ pub(crate) struct Bench {
     /// Times that everything is measured; the medians are given
     #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
     pub(crate) rounds: usize,
-    #[arg(long, value_enum, default_value_t = Device::Cpu)]
-    pub(crate) device: Device,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Device {
-    Cpu,
-    Cuda,
 }
 
 #[derive(Debug, Args)]
@@ -548,7 +551,7 @@ mod tests {
         );
         check_refused(&["dacapo", "complete", "src/main.rs"], "FILE:LINE:COL");
         check_refused(&["dacapo", "bench", "--tokens", "0"], "1 or more");
-        check_refused(&["dacapo", "bench", "--device", "tpu"], "cpu, cuda");
+        check_refused(&["dacapo", "bench", "--device", "tpu"], "auto, cpu, cuda");
         check_refused(&["dacapo", "eval"], "--holes");
         check_refused(
             &["dacapo", "eval", "--holes", "a", "--context", "on", "--sources", "all"],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use assist::{Assistant, Sampling, Sources};
 use engine::Handle;
-use model::{Config, LoadOptions, Plt, Weights};
+use model::{Config, DeviceChoice, LoadOptions, Plt, Weights};
 use tokenizer::{ChatTemplate, Tokenizer};
 
 use crate::generation_config::GenerationConfig;
@@ -148,30 +148,40 @@ impl ModelSource {
     }
 
     /// An assistant over an engine of this model.
-    pub(crate) fn assistant(&self, max_tokens: usize) -> Result<Assistant> {
-        self.assistant_with(self.assist_config(max_tokens)?)
+    pub(crate) fn assistant(&self, max_tokens: usize, device: DeviceChoice) -> Result<Assistant> {
+        self.assistant_with(self.assist_config(max_tokens)?, device)
     }
 
-    pub(crate) fn assistant_with(&self, assist_config: assist::Config) -> Result<Assistant> {
-        let assistants = self.assistants_with(&[assist_config])?;
+    pub(crate) fn assistant_with(
+        &self,
+        assist_config: assist::Config,
+        device: DeviceChoice,
+    ) -> Result<Assistant> {
+        let assistants = self.assistants_with(&[assist_config], device)?;
         assistants.into_iter().next().context("there is an assistant for each configuration")
     }
 
     /// Assistants over one engine, one for each configuration.
-    pub(crate) fn assistants_with(&self, configs: &[assist::Config]) -> Result<Vec<Assistant>> {
-        self.assistants_under(engine::Options::default(), configs)
+    pub(crate) fn assistants_with(
+        &self,
+        configs: &[assist::Config],
+        device: DeviceChoice,
+    ) -> Result<Vec<Assistant>> {
+        self.assistants_under(engine::Options::default(), device, configs)
     }
 
     fn assistants_under(
         &self,
         options: engine::Options,
+        device: DeviceChoice,
         configs: &[assist::Config],
     ) -> Result<Vec<Assistant>> {
         let tokenizer = self.tokenizer().with_context(|| format!("no tokenizer for {self}"))?;
         let tokenizer = Arc::new(tokenizer);
         let config = self.config()?;
         let stop_tokens = self.generation_config()?.stop_tokens(&config.eos_token_ids);
-        let engine = self.engine_under(options, LoadOptions::default())?;
+        let engine =
+            self.engine_under(options, LoadOptions { device, ..LoadOptions::default() })?;
         let assistant = |config: &assist::Config| {
             let assistant = Assistant::new(
                 engine.clone(),
@@ -192,6 +202,7 @@ impl ModelSource {
 #[derive(Debug)]
 pub(crate) struct ModelDirectory {
     engine: engine::Options,
+    device: DeviceChoice,
 }
 
 impl ModelDirectory {
@@ -203,7 +214,7 @@ impl ModelDirectory {
             n_sequences: model.kept_texts as usize,
             cache_bytes: (model.kept_megabytes as usize) << 20,
         };
-        Self { engine }
+        Self { engine, device: device_choice(model.device) }
     }
 }
 
@@ -212,10 +223,18 @@ impl server::Models for ModelDirectory {
         let open = || -> Result<Assistant> {
             let source = ModelSource::find(name)?;
             let config = source.assist_config(DEFAULT_MAX_TOKENS)?;
-            let assistants = source.assistants_under(self.engine, &[config])?;
+            let assistants = source.assistants_under(self.engine, self.device, &[config])?;
             assistants.into_iter().next().context("there is an assistant for the configuration")
         };
         open().map_err(|error| format!("{error:#}"))
+    }
+}
+
+pub(crate) fn device_choice(device: server::config::Device) -> DeviceChoice {
+    match device {
+        server::config::Device::Auto => DeviceChoice::Auto,
+        server::config::Device::Cpu => DeviceChoice::Cpu,
+        server::config::Device::Cuda => DeviceChoice::Cuda(0),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Config {
 pub struct ModelConfig {
     /// `default` for the built-in model, the path of a checkpoint directory or of a GGUF file, or `OWNER/NAME` of a pulled model.
     pub name: String,
+    /// What computes: `auto` takes an NVIDIA GPU that has room for the model, unless the model is so small that it would not be noticed, and else the processor; `cpu` is the processor; `cuda` is the first NVIDIA GPU, and no suggestions where it cannot be used. Read from the user's file alone, when the daemon starts.
+    pub device: Device,
     /// Read the weights as soon as an editor connects, instead of when somebody begins to type; those of the first folder.
     pub preload: bool,
     /// Seconds without a request after which the weights are given back; they are read again when somebody types. 0 keeps them. Read from the user's file alone, when the daemon starts.
@@ -52,6 +54,15 @@ pub struct ModelConfig {
     /// Most memory for what the model keeps of texts, in megabytes; the text that was used last is kept whatever it takes. Read from the user's file alone, when the daemon starts.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub kept_megabytes: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Device {
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -118,6 +129,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             name: "default".into(),
+            device: Device::Auto,
             preload: false,
             unload_after_seconds: 900,
             kept_texts: 16,

@@ -63,7 +63,8 @@ struct Patch {
 
 pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
     let Span { start, end } = &arguments.span;
-    let assistant = ModelSource::find(&arguments.model.model)?.assistant(DEFAULT_MAX_TOKENS)?;
+    let assistant = ModelSource::find(&arguments.model.model)?
+        .assistant(DEFAULT_MAX_TOKENS, arguments.model.device.device)?;
     let (mut workspace, id) = open(&start.file, arguments.root.as_deref(), true)?;
     if let Some(before) = &arguments.before {
         change_since(&mut workspace, &id, &read_before(before)?)?;

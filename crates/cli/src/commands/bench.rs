@@ -6,13 +6,13 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use engine::{Handle, Request};
 use model::{LoadOptions, Plt};
 use serde::Serialize;
 
 use self::stream::Stream;
-use crate::arguments::{Bench, Device};
+use crate::arguments::Bench;
 use crate::model_source::ModelSource;
 use crate::terminal::{milliseconds, print_json, size};
 
@@ -23,6 +23,8 @@ const CHUNK: usize = 128;
 struct Report {
     model: String,
     device: &'static str,
+    /// The card, or why there is none.
+    device_description: String,
     n_parameters: usize,
     n_loops: usize,
     n_threads: usize,
@@ -40,9 +42,9 @@ struct Report {
     weight_bytes_per_token: usize,
     cache_bytes_per_token: usize,
     achieved_gb_per_second: f64,
-    /// What as many threads can read, measured between the rounds.
-    stream_gb_per_second: f64,
-    fraction_of_limit: f64,
+    /// What as many threads can read, measured between the rounds; nothing of the memory of a GPU.
+    stream_gb_per_second: Option<f64>,
+    fraction_of_limit: Option<f64>,
     first_token_fresh_ms: f64,
     /// With the last of the prompt's tokens changed.
     first_token_after_edit_ms: f64,
@@ -60,9 +62,6 @@ struct Samples {
 }
 
 pub(crate) fn run(arguments: &Bench) -> Result<ExitCode> {
-    if arguments.device == Device::Cuda {
-        bail!("this build computes on the CPU alone; leave out --device cuda");
-    }
     let n_threads = match arguments.threads {
         Some(n_threads) => n_threads,
         None => std::thread::available_parallelism().map_or(1, usize::from),
@@ -79,7 +78,11 @@ pub(crate) fn run(arguments: &Bench) -> Result<ExitCode> {
 
 fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
     let source = ModelSource::find(&arguments.model.model)?;
-    let options = LoadOptions { n_loops: arguments.loops, ..LoadOptions::default() };
+    let options = LoadOptions {
+        n_loops: arguments.loops,
+        device: arguments.model.device.device,
+        ..LoadOptions::default()
+    };
     let started = Instant::now();
     let model = source.plt(options)?;
     let load_ms = milliseconds(started.elapsed());
@@ -101,6 +104,7 @@ fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
     let resident_bytes = resident_bytes();
     let weight_bytes = source.weights()?.bytes_per_token(&config);
     let cache_bytes = model.attended_bytes(n_prompt + n_tokens / 2);
+    let placement = model.placement().clone();
 
     // The engine opens the model itself, and no second one shall stand beside it.
     drop(model);
@@ -117,12 +121,13 @@ fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
 
     let prefill = median(&mut samples.prefill);
     let decode = median(&mut samples.decode);
-    let stream_gb_per_second = median(&mut samples.stream);
+    let stream_gb_per_second = (!placement.is_cuda()).then(|| median(&mut samples.stream));
     let bytes_per_token = weight_bytes + cache_bytes;
     let achieved = bytes_per_token as f64 / decode / 1e9;
     Ok(Report {
         model: arguments.model.model.clone(),
-        device: "cpu",
+        device: placement.kind(),
+        device_description: placement.to_string(),
         n_parameters: config.n_parameters(),
         n_loops: config.n_loops,
         n_threads,
@@ -139,14 +144,14 @@ fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
         cache_bytes_per_token: cache_bytes,
         achieved_gb_per_second: achieved,
         stream_gb_per_second,
-        fraction_of_limit: achieved / stream_gb_per_second,
+        fraction_of_limit: stream_gb_per_second.map(|limit| achieved / limit),
         first_token_fresh_ms: in_milliseconds(median(&mut samples.fresh)),
         first_token_after_edit_ms: in_milliseconds(median(&mut samples.after_edit)),
         resident_bytes,
     })
 }
 
-/// A fresh prompt and tokens after it, in seconds; a prompt as a whole, each token by itself.
+/// A fresh prompt and tokens after it, in seconds; a prompt as a whole, each token by itself or as one of many.
 fn through_the_model(
     model: &Plt,
     prompt: &[u32],
@@ -160,6 +165,13 @@ fn through_the_model(
     }
     model.settle(&mut cache, || true)?;
     samples.prefill.push(started.elapsed().as_secs_f64());
+    if model.runs_ahead() {
+        let started = Instant::now();
+        let n_usable_tokens = model.config().vocab_size;
+        model.decode_while(prompt[0], &mut cache, n_usable_tokens, n_tokens, |_, _| true)?;
+        samples.decode.push(started.elapsed().as_secs_f64() / n_tokens as f64);
+        return Ok(());
+    }
     for token in 0..n_tokens {
         let started = Instant::now();
         // What the sampler would read is part of a token's time.
@@ -221,6 +233,7 @@ fn print(report: &Report) -> Result<()> {
         "{}: {} parameters, {} loops, {} threads",
         report.model, report.n_parameters, report.n_loops, report.n_threads
     )?;
+    writeln!(stdout, "  computed on          {}", report.device_description)?;
     writeln!(stdout, "  opened in            {:.0} ms", report.load_ms)?;
     writeln!(
         stdout,
@@ -240,8 +253,10 @@ fn print(report: &Report) -> Result<()> {
         size(report.cache_bytes_per_token as u64)
     )?;
     writeln!(stdout, "  reached              {}", per_second(report.achieved_gb_per_second))?;
-    writeln!(stdout, "  memory gives         {}", per_second(report.stream_gb_per_second))?;
-    writeln!(stdout, "  share of the limit   {:.0} %", report.fraction_of_limit * 100.0)?;
+    if let (Some(limit), Some(share)) = (report.stream_gb_per_second, report.fraction_of_limit) {
+        writeln!(stdout, "  memory gives         {}", per_second(limit))?;
+        writeln!(stdout, "  share of the limit   {:.0} %", share * 100.0)?;
+    }
     writeln!(stdout, "  first token, fresh   {:.1} ms", report.first_token_fresh_ms)?;
     writeln!(stdout, "  first token, edited  {:.1} ms", report.first_token_after_edit_ms)?;
     if let Some(bytes) = report.resident_bytes {

@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
     config.layout = arguments.layout.or(config.layout);
     config.sources = arguments.sources.unwrap_or(config.sources);
     let is_indexed = config.sources != Sources::NONE;
-    let assistant = source.assistant_with(config)?;
+    let assistant = source.assistant_with(config, arguments.model.device.device)?;
     let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref(), is_indexed)?;
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;

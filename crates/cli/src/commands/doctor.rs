@@ -15,7 +15,7 @@ use server::{IndexReport, Options, config};
 use workspace::{DocumentId, Index, Language, OsSystem, Workspace};
 
 use crate::arguments::Doctor;
-use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
+use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource, device_choice};
 use crate::terminal::{milliseconds, print_json};
 
 /// Completed to see that everything from text to tokens and back works.
@@ -54,6 +54,8 @@ struct ModelReport {
     n_context: Option<usize>,
     infilling: Option<bool>,
     chat: Option<bool>,
+    /// The GPU, or the CPU and why; one line.
+    computes_on: Option<String>,
 }
 
 /// A setting and where its value came from.
@@ -127,7 +129,7 @@ fn examine(model: Option<&str>) -> Report {
         completion: None,
         problems,
     };
-    if let Err(error) = examine_model(&resolved.config.model.name, &mut report) {
+    if let Err(error) = examine_model(&resolved.config.model, &mut report) {
         report.problems.push(format!("{error:#}"));
     }
     report
@@ -181,8 +183,8 @@ fn examine_daemon() -> (DaemonReport, Option<String>) {
     (DaemonReport::default(), None)
 }
 
-fn examine_model(name: &str, report: &mut Report) -> Result<()> {
-    let source = ModelSource::find(name)?;
+fn examine_model(setting: &config::ModelConfig, report: &mut Report) -> Result<()> {
+    let source = ModelSource::find(&setting.name)?;
     report.model.source = source.to_string();
     let config = source.config()?;
     report.model.name = config.name.clone();
@@ -192,7 +194,7 @@ fn examine_model(name: &str, report: &mut Report) -> Result<()> {
     report.model.infilling = Some(source.tokenizer()?.fim().is_some());
     report.model.chat = Some(source.chat_template()?.is_some());
 
-    let assistant = source.assistant(DEFAULT_MAX_TOKENS)?;
+    let assistant = source.assistant(DEFAULT_MAX_TOKENS, device_choice(setting.device))?;
     let mut workspace = Workspace::new(Vec::new());
     let id = DocumentId("sample".into());
     workspace.open(id.clone(), Some("sample.rs".into()), Some(Language::Rust), 0, SAMPLE);
@@ -201,6 +203,7 @@ fn examine_model(name: &str, report: &mut Report) -> Result<()> {
     let first =
         assistant.complete(&snapshot, &id, SAMPLE.len(), Trigger::Invoked, &CancelFlag::default());
     let cold = started.elapsed();
+    report.model.computes_on = assistant.engine().model_info().map(|info| info.device);
     let load = first.outcome.map(|outcome| outcome.queued).unwrap_or_default();
 
     // One more character makes it a new prompt whose beginning is known.
@@ -307,6 +310,9 @@ fn print(report: &Report) -> Result<()> {
         yes_no(report.model.infilling),
         yes_no(report.model.chat)
     )?;
+    if let Some(computes_on) = &report.model.computes_on {
+        writeln!(stdout, "             computes on {computes_on}")?;
+    }
     for setting in &report.settings {
         writeln!(stdout, "setting      {} = {} ({})", setting.name, setting.value, setting.origin)?;
     }

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     config.n_prompt = arguments.max_prompt.unwrap_or(config.n_prompt).min(config.n_prompt);
     let configs: Vec<_> =
         all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
-    let assistants = source.assistants_with(&configs)?;
+    let assistants = source.assistants_with(&configs, arguments.model.device.device)?;
     let (trigger, trigger_name) = match arguments.trigger {
         Ask::Automatic => (Trigger::Automatic, "automatic"),
         Ask::Invoked => (Trigger::Invoked, "invoked"),

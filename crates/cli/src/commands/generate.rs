@@ -69,8 +69,11 @@ pub(crate) fn run(arguments: &Generate) -> Result<ExitCode> {
         n_usable_tokens: tokenizer.vocab_size(),
         ..Request::default()
     };
-    let engine =
-        source.engine(LoadOptions { n_loops: arguments.loops, ..LoadOptions::default() })?;
+    let engine = source.engine(LoadOptions {
+        n_loops: arguments.loops,
+        device: arguments.model.device.device,
+        ..LoadOptions::default()
+    })?;
     let mut generation = engine.generate(request)?;
     let mut stdout = std::io::stdout();
     let mut stream = tokenizer.decode_stream_after(&prompt);

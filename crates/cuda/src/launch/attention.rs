@@ -40,6 +40,15 @@ impl Heads {
         launch.require(is_shared, "the key/value heads", self.n_kv_heads, expected)
     }
 
+    /// Blocks of `attend_few` that a multiprocessor has registers for.
+    fn few_blocks(&self) -> usize {
+        match self.head_dim {
+            32 => 4,
+            64 => 3,
+            _ => 2,
+        }
+    }
+
     /// One of the names for the head dimensions 32, 64 and 128; the last for those that [`Self::check`] refuses.
     fn name(&self, names: [&'static str; 3]) -> &'static str {
         match self.head_dim {
@@ -101,7 +110,8 @@ impl Device {
         let n_tiles = (n_rows * (n_heads / n_kv_heads)).div_ceil(TILE_QUERIES);
         // Blocks beyond those that run at once would only wait, and those without work end soon.
         let n_items = size([max_splits.saturating_add(MAX_LOOPS - 1), n_kv_heads, n_tiles]);
-        let n_blocks = n_items.min(2 * self.info().n_multiprocessors);
+        let n_at_once = heads.few_blocks() * self.info().n_multiprocessors;
+        let n_blocks = n_items.min(n_at_once);
         let launch = launch.read(rows).read(sequence).read(queries);
         let launch = launch.number(n_rows).number(layer).number(n_heads).number(n_kv_heads);
         launch.number(max_splits).write(partials).run([n_blocks, 1, 1], 128)

@@ -26,6 +26,7 @@ impl Device {
     ///
     /// # Errors
     /// A buffer is too short, the table is not of `hidden` inputs, or the launch fails.
+    #[expect(clippy::too_many_arguments, reason = "the kernel's parameters")]
     pub fn embed(
         &self,
         rows: &Buffer<Row>,
@@ -87,6 +88,7 @@ impl Device {
     ///
     /// # Errors
     /// A buffer is too short, `n` is no multiple of 32, or the launch fails.
+    #[expect(clippy::too_many_arguments, reason = "the kernel's parameters")]
     pub fn hand_on(
         &self,
         rows: &Buffer<Row>,
@@ -122,6 +124,7 @@ impl Device {
     ///
     /// # Errors
     /// A buffer is too short, `hidden` is no multiple of 32, or the launch fails.
+    #[expect(clippy::too_many_arguments, reason = "the kernel's parameters")]
     pub fn gate(
         &self,
         rows: &Buffer<Row>,

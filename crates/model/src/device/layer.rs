@@ -1,5 +1,7 @@
 //! One layer on a GPU: what [`crate::single`] computes, kernel by kernel.
 
+use std::slice::from_ref;
+
 use cuda::Buffer;
 use half::bf16;
 
@@ -120,7 +122,7 @@ impl Layer {
             [matrix("mlp.gate_proj", [mlp, hidden])?, matrix("mlp.up_proj", [mlp, hidden])?];
         // One kernel reads both.
         let common = Target::of(&gate_up);
-        let alone = |part: Matrix| stacked(device, &[part.clone()], Target::of(&[part]));
+        let alone = |part: Matrix| stacked(device, from_ref(&part), Target::of(from_ref(&part)));
         let [gate_projection, up_projection] = gate_up;
         Ok(Self {
             input_norm: norm("input_layernorm")?,

@@ -30,34 +30,36 @@ fn relative_error(found: &[Vec<f64>], expected: &[Vec<f64>]) -> f64 {
     (pairs().fold(0.0, square) / norm).sqrt()
 }
 
-/// Operands of bf16 are rounded to 8 bits four times in a layer, keys and values to 11 bits; integers are rounded alike on
-/// both sides, but sums differ in their order, and where one falls on the other side of a step it is a whole step.
-const TOLERANCE: f64 = 2e-2;
+/// Operands of bf16 are rounded to 8 bits four times in a layer, and keys and values to 11: each by 2^-9 at most, which adds
+/// up like a random walk over some ten roundings. Half of this was seen.
+const TOLERANCE: f64 = 1e-2;
 
+/// Operands of integers are rounded to 7 bits on the CPU too, but where one falls on the other side of a step it is a whole
+/// step, so two roundings differ by as much as each from the truth.
 #[track_caller]
 fn check_logits(checkpoint: Checkpoint) {
     let Some(device) = cuda::device_for_test!() else { return };
-    let Models { gpu, cpu, .. } = &checkpoint.models(device.info().index, FULL);
+    let Models { gpu, cpu, exact, .. } = &checkpoint.models(device.info().index, FULL);
     let text = text(40);
-    let expected = prefill_all(cpu, &text, &mut cpu.new_cache());
+    let mut on_cpu = exact.new_cache();
+    let expected = prefill_all(exact, &text, &mut on_cpu);
+    let of_cpu = relative_error(&prefill_all(cpu, &text, &mut cpu.new_cache()), &expected);
+    let tolerance = TOLERANCE + 1.5 * of_cpu;
+    let mut on_gpu = gpu.new_cache();
     for (what, found) in [
-        ("many rows", prefill_all(gpu, &text, &mut gpu.new_cache())),
+        ("many rows", prefill_all(gpu, &text, &mut on_gpu)),
         ("few rows", decode_all(gpu, &text, &mut gpu.new_cache())),
     ] {
         let error = relative_error(&found, &expected);
-        assert!(error < TOLERANCE, "{checkpoint:?}, {what}: relative error {error:e}");
+        assert!(error < tolerance, "{checkpoint:?}, {what}: {error:e}, of the CPU {of_cpu:e}");
     }
-    let [mut on_gpu, mut on_cpu] = [gpu.new_cache(), cpu.new_cache()];
-    prefill_all(gpu, &text, &mut on_gpu);
-    prefill_all(cpu, &text, &mut on_cpu);
     for loop_idx in 0..checkpoint.n_loops - 1 {
-        let found = on_gpu.device().unwrap().carried(loop_idx, text.len() - 1);
-        let mut scratch = vec![0.0; found.len()];
-        let host = on_cpu.host().unwrap();
-        let expected = host.carried_at(loop_idx, text.len() - 1, &mut scratch);
-        let row = |states: &[f32]| vec![states.iter().map(|state| f64::from(*state)).collect()];
-        let error = relative_error(&row(&found), &row(expected));
-        assert!(error < TOLERANCE, "{checkpoint:?}, loop {loop_idx}: relative error {error:e}");
+        let end = text.len();
+        let found = on_gpu.device().unwrap().carried(loop_idx, end - 1);
+        let found = vec![found.into_iter().map(f64::from).collect()];
+        let expected = on_cpu.host().unwrap().carried_before::<f64>(loop_idx, end..end + 1);
+        let error = relative_error(&found, &expected.unwrap().to_vec2().unwrap());
+        assert!(error < tolerance, "{checkpoint:?}, loop {loop_idx}: {error:e}");
     }
 }
 
@@ -274,7 +276,6 @@ fn running_ahead_chooses_what_decoding_chooses() {
 
 #[test]
 fn a_token_that_comes_by_running_ahead_is_one_launch() {
-    let Some(_) = cuda::device_for_test!() else { return };
     let Some(device) = cuda::device_for_test!() else { return };
     let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
     let mut cache = gpu.new_cache();
@@ -391,7 +392,7 @@ fn the_built_in_model_writes_the_same_text() {
         let expected = cpu.decode(token, &mut on_cpu).unwrap().last().unwrap();
         let row = |logits: &[f32]| vec![logits.iter().map(|logit| f64::from(*logit)).collect()];
         let error = relative_error(&row(&found), &row(&expected));
-        assert!(error < TOLERANCE, "{error:e}");
+        assert!(error < 2.0 * TOLERANCE, "{error:e}");
         token = crate::likeliest(&expected).unwrap().0;
         let mut sorted = expected.clone();
         sorted.sort_unstable_by(|a, b| b.total_cmp(a));

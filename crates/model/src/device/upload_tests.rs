@@ -1,5 +1,6 @@
 //! What is sent to a device says what the file says.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use super::*;
@@ -69,7 +70,7 @@ fn read(target: Target, numbers: &[u8], scales: &[u16]) -> Vec<f32> {
 #[track_caller]
 fn check(layout: Layout, scale: f32, paired: Option<usize>, expected: Target) {
     let matrix = matrix(layout, scale, paired);
-    let target = Target::of(&[matrix.clone()]);
+    let target = Target::of(from_ref(&matrix));
     assert_eq!(target, expected, "{layout:?}");
     let (mut floats, mut meant) = (vec![0.0; N_INPUTS], vec![0.0; N_INPUTS]);
     for output in 0..N_OUTPUTS {
@@ -135,6 +136,6 @@ fn rows_in_pairs_come_out_in_halves() {
 #[test]
 fn matrices_that_are_read_together_are_of_one_kind() {
     let (eight, four) = (matrix(Layout::Q8_0, 0.0, None), matrix(Layout::Q4_0, 0.0, None));
-    assert_eq!(Target::of(&[eight.clone(), eight.clone()]), Target::of(&[eight.clone()]));
+    assert_eq!(Target::of(&[eight.clone(), eight.clone()]), Target::of(from_ref(&eight)));
     assert_eq!(Target::of(&[eight, four]), Target::BF16);
 }

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     /// Both ends included.
     Number(f64, f64),
     Text,
+    OneOf(Vec<String>),
     Texts,
 }
 
@@ -52,6 +53,7 @@ impl Kind {
                 value.as_f64().is_some_and(|number| *min <= number && number <= *max)
             }
             Self::Text => value.is_string(),
+            Self::OneOf(names) => names.iter().any(|name| value == name.as_str()),
             Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         }
     }
@@ -63,6 +65,7 @@ impl Kind {
             Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Self::Number(min, max) => format!("a number from {min} to {max}"),
             Self::Text => "a text".into(),
+            Self::OneOf(names) => format!("one of {}", names.join(", ")),
             Self::Texts => "a list of texts".into(),
         }
     }
@@ -124,7 +127,13 @@ fn kind(property: &Value) -> Kind {
             Kind::Number(bound("minimum").unwrap_or(f64::MIN), bound("maximum").unwrap_or(f64::MAX))
         }
         Some("array") => Kind::Texts,
-        _ => Kind::Text,
+        _ => match property.get("enum").and_then(Value::as_array) {
+            Some(names) => {
+                let names = names.iter().filter_map(Value::as_str);
+                Kind::OneOf(names.map(str::to_owned).collect())
+            }
+            None => Kind::Text,
+        },
     }
 }
 

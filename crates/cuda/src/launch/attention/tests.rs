@@ -254,8 +254,8 @@ fn a_later_loop_of_a_prompt_sees_its_window_too() {
         check_many(&device, random, chunk([2, 1, 32], window, 2, 127..131), &[true, false]);
     }
     check_many(&device, random, chunk([2, 2, 64], 64, 1, 200..340), &[true]);
-    for window in 30..46 {
-        check_many(&device, random, chunk([1, 1, 32], window, 1, 70..103), &[true]);
+    for window in 30..64 {
+        check_many(&device, random, chunk([1, 1, 32], window, 1, 79..112), &[true]);
     }
     check_many(&device, random, chunk([1, 1, 128], 64, 1, 60..100), &[false, true]);
 }

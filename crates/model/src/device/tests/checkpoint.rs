@@ -9,7 +9,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::verify::layout;
-use crate::{CacheOptions, Config, DeviceChoice, Format, LoadOptions, Plt, Weights, quantize};
+use crate::{
+    CacheOptions, Config, DType, DeviceChoice, Format, LoadOptions, Plt, Weights, quantize,
+};
 
 /// What differs from model to model.
 #[derive(Debug, Clone, Copy)]
@@ -109,21 +111,24 @@ impl Checkpoint {
     pub(super) fn models(self, index: usize, cache: CacheOptions) -> Models {
         let directory = tempfile::tempdir().unwrap();
         self.write(directory.path());
-        let load = |device| {
-            let options = LoadOptions { device, cache, ..LoadOptions::default() };
+        let load = |device, dtype| {
+            let options = LoadOptions { device, cache, dtype, ..LoadOptions::default() };
             Plt::from_directory(directory.path(), options).unwrap()
         };
         Models {
-            gpu: load(DeviceChoice::Cuda(index)),
-            cpu: load(DeviceChoice::Cpu),
+            gpu: load(DeviceChoice::Cuda(index), DType::F32),
+            cpu: load(DeviceChoice::Cpu, DType::F32),
+            exact: load(DeviceChoice::Cpu, DType::F64),
             _directory: directory,
         }
     }
 }
 
-/// The same model twice.
+/// The same model three times.
 pub(super) struct Models {
     pub(super) gpu: Plt,
     pub(super) cpu: Plt,
+    /// In double precision, with the same weights.
+    pub(super) exact: Plt,
     _directory: TempDir,
 }
