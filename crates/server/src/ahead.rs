@@ -1,9 +1,15 @@
 //! What the model does before anybody asks, and drops as soon as somebody does.
 
+use std::time::Duration;
+
 use assist::{Assistant, CancelFlag, Status, Suggestion};
 use workspace::{Document, DocumentId, Snapshot};
 
 use crate::session::Session;
+
+/// How long nothing may come in before the processors are taken: the request that belongs to a keystroke comes right behind
+/// it, and what answers it should not have to wait for one.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Lets the model read the prompt that a request at byte `caret` would have.
 pub(crate) fn read(session: &mut Session, id: DocumentId, caret: usize) {
@@ -39,6 +45,10 @@ fn start(
     session.ahead = cancel.clone();
     let snapshot = session.workspace.snapshot();
     session.work(&session.lanes.ahead, move || {
+        if cancel.is_raised() {
+            return;
+        }
+        std::thread::sleep(PAUSE);
         if !cancel.is_raised() {
             work(&assistant, &snapshot, &cancel);
         }
