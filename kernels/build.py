@@ -19,8 +19,16 @@ from pathlib import Path
 # Machine code for each family of GPUs since Ampere, and PTX, which a driver compiles for GPUs that are younger than these.
 TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120", "compute_80"]
 OPTIONS = ["--std=c++17"]
-# Kernels that may spill registers, with the reason.
-MAY_SPILL: dict[str, str] = {}
+# Bytes that a thread of a kernel may spill, stores and loads together.
+# All of these are on Blackwell alone, sm_100 and sm_120; what they cost there is not measured.
+MAY_SPILL = {
+    "skinny_bf16_16": 8,
+    "skinny_int4": 20,
+    "skinny_int8_16": 28,
+    "skinny_swiglu_int4": 16,
+    "skinny_swiglu_int8_16": 8,
+    "tile_int8": 8,
+}
 
 HERE = Path(__file__).parent
 
@@ -142,7 +150,7 @@ def usages(log: str) -> list[Usage]:
 
 
 def spilling(found: list[Usage]) -> list[str]:
-    return sorted({usage.kernel for usage in found if usage.spilled} - set(MAY_SPILL))
+    return sorted({usage.kernel for usage in found if MAY_SPILL.get(usage.kernel, 0) < usage.spilled})
 
 
 def report(found: list[Usage]) -> None:
@@ -217,7 +225,7 @@ def main() -> int:
     kernels = sorted({usage.kernel for usage in found})
     text = manifest(Nvrtc(arguments.library).version(), kernels, compiled, image)
     prebuilt = HERE / "prebuilt"
-    problems = [f"{kernel} spills registers" for kernel in spilling(found)]
+    problems = [f"{kernel} spills more registers than `MAY_SPILL` allows" for kernel in spilling(found)]
     if arguments.compare:
         committed = (prebuilt / "manifest.toml").read_text()
         stale = differences(tomllib.loads(committed), tomllib.loads(text))

@@ -182,9 +182,13 @@ fn check_swiglu(device: &Device, shape: MatrixShape, n_rows: usize) {
         .collect();
     for (group, expected) in expected.chunks(32).enumerate() {
         let largest = expected.iter().map(|[y, _]| y.abs()).fold(0.0, f64::max);
-        let most_wrong = expected.iter().map(|[_, error]| *error).fold(0.0, f64::max) + 1e-6 * largest;
+        let most_wrong =
+            expected.iter().map(|[_, error]| *error).fold(0.0, f64::max) + 1e-6 * largest;
         let scale = f64::from(found.scales[group]);
-        assert!((scale - largest / 127.0).abs() <= most_wrong / 127.0, "{shape:?} {n_rows} {group}");
+        assert!(
+            (scale - largest / 127.0).abs() <= most_wrong / 127.0,
+            "{shape:?} {n_rows} {group}"
+        );
         let mut sum = 0;
         for (i, [expected, error]) in expected.iter().enumerate() {
             let at = group * 32 + i;
@@ -210,9 +214,12 @@ fn check_swiglu(device: &Device, shape: MatrixShape, n_rows: usize) {
 #[test]
 fn swiglu_of_all_formats() {
     let Some(device) = crate::device_for_test!() else { return };
-    for (n_outputs, n_inputs, rows) in
-        [(32, 256, vec![1, 2, 8, 9, 16]), (96, 704, vec![2]), (64, 32, vec![3]), (32, 1184, vec![16])]
-    {
+    for (n_outputs, n_inputs, rows) in [
+        (32, 256, vec![1, 2, 8, 9, 16]),
+        (96, 704, vec![2]),
+        (64, 32, vec![3]),
+        (32, 1184, vec![16]),
+    ] {
         for shape in shapes(n_outputs, n_inputs) {
             for n_rows in &rows {
                 check_swiglu(&device, shape, *n_rows);
@@ -246,7 +253,9 @@ fn swiglu_of_a_row_has_the_same_bits_alone() {
 fn what_does_not_fit_is_refused() {
     let Some(device) = crate::device_for_test!() else { return };
     let matrix = |n_outputs, n_inputs| {
-        Stored::new(&mut Random::fresh(), MatrixShape::bf16(n_outputs, n_inputs)).upload(&device).unwrap()
+        Stored::new(&mut Random::fresh(), MatrixShape::bf16(n_outputs, n_inputs))
+            .upload(&device)
+            .unwrap()
     };
     let (w, other) = (matrix(48, 64), matrix(32, 64));
     let x = OperandBuffer::new(&device, 17, 64).unwrap();
@@ -265,7 +274,11 @@ fn what_does_not_fit_is_refused() {
         message(device.skinny(&x, &matrix(49, 64), 16, &mut y, false)),
         "skinny_bf16_16: the products is 768; expected at least 784"
     );
-    assert!(message(device.skinny_swiglu(&x, &w, &other, 2, &mut operand)).contains("outputs of up"));
-    assert!(message(device.skinny_swiglu(&x, &w, &w, 2, &mut operand)).contains("a multiple of 32"));
+    assert!(
+        message(device.skinny_swiglu(&x, &w, &other, 2, &mut operand)).contains("outputs of up")
+    );
+    assert!(
+        message(device.skinny_swiglu(&x, &w, &w, 2, &mut operand)).contains("a multiple of 32")
+    );
     device.skinny(&x, &w, 0, &mut y, false).unwrap();
 }
