@@ -64,13 +64,6 @@ impl Stack {
         })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Reference(layers) => layers.len(),
-            Self::Single(single) => single.layers.len(),
-        }
-    }
-
     /// Residual stream [rows, hidden] of a pass through all layers, as far as its rows go; what is left at the top.
     ///
     /// `keep_going` is asked before each layer; where it says no, this ends with [`Error::Stopped`].

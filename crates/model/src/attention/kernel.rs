@@ -274,8 +274,8 @@ impl<T: Real> Block<'_, T> {
         let all_keys = self.within(&all_seen, keys);
         // Loops instead of closures, which would be compiled without the registers of this function.
         let mut queries: [&[T]; Q] = [&[]; Q];
-        for i in 0..Q {
-            queries[i] = self.part.query(first + i);
+        for (i, query) in queries.iter_mut().enumerate() {
+            *query = self.part.query(first + i);
         }
         // By position from the start of the block, so that what others see moves nothing.
         let mut scores = [[T::NEG_INFINITY; BLOCK]; Q];
@@ -297,17 +297,17 @@ impl<T: Real> Block<'_, T> {
             }
         }
         let scale = T::from_f64(1.0 / (width as f64).sqrt());
-        for i in 0..Q {
-            let seen = self.seen(first + i);
+        for (query, scores) in (first..).zip(&mut scores) {
+            let seen = self.seen(query);
             if seen != (all_seen.start, all_seen.end) {
                 for position in all_seen.clone() {
                     if position < seen.0 || seen.1 <= position {
-                        scores[i][position - self.start] = T::NEG_INFINITY;
+                        scores[position - self.start] = T::NEG_INFINITY;
                     }
                 }
             }
-            self.corrections[first + i] = state.weigh::<P>(first + i, scale, &mut scores[i]);
-            self.weights[(first + i) * BLOCK..][..BLOCK].copy_from_slice(&scores[i]);
+            self.corrections[query] = state.weigh::<P>(query, scale, scores);
+            self.weights[query * BLOCK..][..BLOCK].copy_from_slice(scores);
         }
     }
 
