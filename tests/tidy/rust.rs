@@ -14,6 +14,7 @@ const UNSAFE: &[&str] = &[
     "crates/model/src/attention/kernel.rs",
     "crates/model/src/attention/kernel/x86.rs",
     "crates/model/src/kernels/x86.rs",
+    "crates/model/src/kernels/x86/int4.rs",
     "crates/model/src/kernels/x86/plain.rs",
     "crates/model/src/kernels/x86/tile.rs",
     "crates/model/src/kernels/x86/turn.rs",

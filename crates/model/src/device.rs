@@ -13,6 +13,7 @@ mod run;
 mod upload;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use cuda::Buffer;
 
@@ -91,6 +92,25 @@ impl Twin {
         let n_tokens = 2.min(config.max_positions);
         let usable = (config.vocab_size, n_tokens);
         self.decode_while(0, cache, (config, &shape), usable, &mut |_, _| true).map(drop)
+    }
+
+    /// Bytes that a copy within the GPU's memory reads and writes in a second, the best of a few.
+    pub(crate) fn copied_per_second(&self) -> Result<f64, Error> {
+        const N_BYTES: usize = 1 << 28;
+        const N_COPIES: usize = 8;
+        let from: Buffer<u8> = self.device.zeroed(N_BYTES)?;
+        let mut to: Buffer<u8> = self.device.zeroed(N_BYTES)?;
+        let mut best = 0f64;
+        for _ in 0..4 {
+            self.device.synchronize()?;
+            let started = Instant::now();
+            for _ in 0..N_COPIES {
+                self.device.copy(&from, 0, &mut to, 0, N_BYTES)?;
+            }
+            self.device.synchronize()?;
+            best = best.max((2 * N_COPIES * N_BYTES) as f64 / started.elapsed().as_secs_f64());
+        }
+        Ok(best)
     }
 
     /// What a panic left there is overwritten.

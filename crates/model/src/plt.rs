@@ -131,6 +131,14 @@ impl Plt {
         &self.placement
     }
 
+    /// Bytes that the memory of the GPU moves in a second, by a copy that reads and writes; `None` on the CPU.
+    pub fn gpu_bytes_per_second(&self) -> Result<Option<f64>, Error> {
+        match &self.backend {
+            Backend::Host(_) => Ok(None),
+            Backend::Device(twin) => twin.copied_per_second().map(Some),
+        }
+    }
+
     /// An empty sequence.
     pub fn new_cache(&self) -> Cache {
         let shape = self.cache_shape;

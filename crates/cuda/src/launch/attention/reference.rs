@@ -1,6 +1,7 @@
 //! Rows, caches and queries for tests of attention, and what attention is of them in double precision.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::ops::Range;
 
 use half::f16;
@@ -13,14 +14,22 @@ use crate::shapes::{Loop, Row, Sequence};
 /// Other numbers in each run; a test that fails shows the seed.
 #[derive(Debug)]
 pub(in crate::launch) struct Random {
+    seed: u64,
     state: u64,
+}
+
+impl Drop for Random {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "seed {}", self.seed);
+        }
+    }
 }
 
 impl Random {
     pub(in crate::launch) fn fresh() -> Self {
         let seed = RandomState::new().hash_one(0);
-        println!("seed {seed}");
-        Self { state: seed }
+        Self { seed, state: seed }
     }
 
     pub(in crate::launch) fn next(&mut self) -> u64 {
