@@ -25,7 +25,7 @@ MAY_SPILL = {
     "skinny_bf16_16": 8,
     "skinny_int4": 20,
     "skinny_int8_16": 28,
-    "skinny_swiglu_int4": 16,
+    "skinny_swiglu_int4": 40,
     "skinny_swiglu_int8_16": 8,
     "tile_int8": 8,
 }

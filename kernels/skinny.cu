@@ -287,11 +287,15 @@ DEVICE void multiply_integers(const Operand& x, const Task& task, u32 n_rows, fl
 #pragma unroll
             for (u32 n = 0; n < N_TILES; ++n) {
                 u32 slice = first + s * task.n_parts, b[2][4];
+                // A row that is not there has no inputs: loads with one condition move ahead of the products before them.
+                // With two tiles of rows that would take too many registers.
                 bool is_row = n * 8 + g < n_rows, is_there = is_row && slice * SLICE_GROUPS + t < n_groups;
+                u32 n_there = N_TILES == 2 || is_row ? n_inputs : 0;
 #pragma unroll
                 for (u32 pair = 0; pair < 2; ++pair) {
                     unpack(b[pair], make_uint4(0, 0, 0, 0));
-                    if (is_row) Layout::load_x(b[pair], x_row + n * 8 * n_inputs, slice, pair, t, n_inputs);
+                    if (N_TILES == 1 || is_row)
+                        Layout::load_x(b[pair], x_row + n * 8 * n_inputs, slice, pair, t, n_there);
                 }
                 // Lane t of row g holds the scale of group t.
                 float scale_of_lane =
