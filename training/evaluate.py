@@ -8,25 +8,16 @@ import random
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from corpus import Corpus
 from decode import greedy
 from fim import MIDDLE_BUDGET, Builder
-from plt import Plt, PltConfig
+from plt import Plt, load
 from rows import Picker, Rows, holes
 
 LANGUAGES = ("rust", "python", "typescript", "javascript", "go", "c")
 KINDS = ("rest_of_line", "whole_line", "block")
-
-
-def load(folder: Path) -> Plt:
-    """An exported model, its weights widened from bf16."""
-    model = Plt(PltConfig.from_dict(json.loads((folder / "config.json").read_text())))
-    tensors = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
-    model.load_state_dict(tensors)
-    return model.eval()
 
 
 def similarity(a: str, b: str) -> float:
