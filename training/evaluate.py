@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from corpus import Corpus
 from decode import greedy
 from fim import MIDDLE_BUDGET, Builder
+from muon import fast
 from plt import Plt, load
 from rows import Picker, Rows, holes
 
@@ -38,14 +39,14 @@ def loss(model: Plt, work: Path, builder: Builder, rows: int) -> dict[str, float
     device = model.head().device.type
     total = count = 0.0
     batches = iter(Rows(work, "test", 768, 4, 0, 0))
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with fast(device):
         for _ in range(rows // 4):
             ids, weights = next(batches)
             part, size = model.loss(ids.to(device), torch.ones_like(weights).to(device))
             total, count = total + part.item(), count + size.item()
     nats = letters = 0.0
     picker, rng = Picker(Corpus.load(work, "test")), random.Random(0)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with fast(device):
         for _ in range(rows // 2):
             document = picker.draw(rng)
             ids = builder.plain(document.path, document.text, 768, rng).ids
@@ -66,7 +67,7 @@ def fill(model: Plt, corpus: Corpus, builder: Builder, count: int) -> tuple[list
             exact = close = 0.0
             asked_all = holes(corpus, builder, kind, count, language, MIDDLE_BUDGET)
             for asked in asked_all:
-                with torch.autocast(device, dtype=torch.bfloat16):
+                with fast(device):
                     found = greedy(model, asked.prompt, builder.end, MIDDLE_BUDGET)
                 text = builder.tokenizer.decode(found)
                 exact += text == asked.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 import torch
@@ -13,6 +14,13 @@ def fast_dtype(device: str) -> torch.dtype:
     if device == "cuda" or torch.cpu._is_avx512_bf16_supported():
         return torch.bfloat16
     return torch.float32
+
+
+def fast(device: str) -> contextlib.AbstractContextManager:
+    """Matrix products in the fast type."""
+    if fast_dtype(device) == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(device, dtype=torch.bfloat16)
 
 
 def orthogonalise(update: Tensor, steps: int = 5) -> Tensor:

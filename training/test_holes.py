@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 from tokenizers import Tokenizer, pre_tokenizers, trainers
 
+import figures
 import loops
 import ngram
+import report
 import sample
 from corpus import Corpus, Document, refusal
 from fim import ELSEWHERE_SHARE, Builder, Hole, block, comment, node
@@ -159,3 +162,32 @@ def test_loops_cost_products_and_no_parameters() -> None:
     gained = loops.gains(results)[0]
     assert (gained["label"], gained["seeds"]) == ("R=2", 2)
     assert gained["gain"] == pytest.approx(0.15)
+
+
+def test_pictures_and_tables_are_of_the_figures() -> None:
+    estimate = {"mean": 0.25, "low": 0.2, "high": 0.3, "n": 100}
+    summary = {
+        **dict.fromkeys((*figures.FIGURES, "shown"), estimate),
+        "holes": 100,
+        "over_generation": 1.5,
+        "latency_ms": {"p50": 3.0, "p95": None},
+        "identifier_f1": None,
+    }
+    shown = figures.Named("a<b", {"all": summary, "languages": {"go": summary}, "kinds": {}})
+    table = figures.tables([shown])
+    assert "| go, a<b | 100 | 25.0 | 25.0 [20.0, 30.0] | 25.0 [20.0, 30.0] | - | 25.0 | 1.50 | 3.0 | 0.0 |" in table
+    assert ElementTree.fromstring(figures.bars([shown])).tag.endswith("svg")
+    log = [{"tokens": 0, "valid_loss": 3.0}, {"tokens": 10, "loss": 3.1}, {"tokens": 20, "valid_loss": 2.9}]
+    assert "<polyline" in figures.curve(log)
+
+
+def test_a_report_counts_as_the_evaluation_does() -> None:
+    shown = {"answer": "x", "exact": True, "edit_similarity": 1.0, "identifier_f1": None, "parses": False}
+    nothing = {"answer": None, "exact": False, "edit_similarity": 0.5, "identifier_f1": 0.5, "parses": True}
+    assert report.figures([shown, nothing]) == {
+        "shown": 0.5,
+        "exact_match": 0.5,
+        "edit_similarity": 0.75,
+        "identifier_f1": 0.5,
+        "parse_rate": 0.0,
+    }

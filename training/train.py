@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shutil
 import signal
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from corpus import Corpus
 from fim import Builder
-from muon import Muon, fast_dtype
+from muon import Muon, fast
 from plt import Plt, PltConfig, load, rope_tables
 from rows import Asked, Rows, holes
 
@@ -61,7 +60,6 @@ class Run:
         self.work: Path = args.work
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(args.seed)
-        self.dtype = fast_dtype(self.device)
         self.work.mkdir(parents=True, exist_ok=True)
         if args.start:
             # Its tokens are what its weights know: nothing else can go on from here.
@@ -104,15 +102,10 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * scale
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        if self.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device, dtype=self.dtype)
-
     def step(self, ids: Tensor, weights: Tensor) -> float:
         """One update; returns the mean loss."""
         self.set_rates(self.progress())
-        with self.autocast():
+        with fast(self.device):
             total, count = self.loss(ids.to(self.device), weights.to(self.device), self.rope)
         mean = total / count
         mean.backward()
@@ -126,7 +119,7 @@ class Run:
     def check(self) -> dict[str, float]:
         """Valid loss, and how many valid holes greedy decoding would fill exactly."""
         total = count = exact = 0.0
-        with self.autocast():
+        with fast(self.device):
             for ids, weights in self.fixed_rows:
                 part, size = self.model.loss(ids.to(self.device), weights.to(self.device))
                 total, count = total + part.item(), count + size.item()
@@ -202,6 +195,8 @@ class Run:
 
     def train(self) -> None:
         """Short rows first, then long ones, so that most of the run is spent on cheap attention."""
+        if self.at.step == 0 and self.args.start:
+            self.log(**self.check())
         if self.progress() < self.args.long_from:
             self.phase(SHORT, self.args.long_from)
         if self.progress() < 1:
