@@ -142,28 +142,35 @@ def gains(results: list[dict]) -> list[dict]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("target/training"))
-    parser.add_argument("--tokens", type=float, default=1e6, help="bytes that each model sees")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--loops", type=int, nargs="*", default=[1, 2, 3, 4])
-    parser.add_argument("--compute", action="store_true", help="one loop too, with the compute of two")
-    parser.add_argument("--rows", type=int, default=16, help="in a batch")
-    args = parser.parse_args()
+def study(args: argparse.Namespace, log: Path) -> None:
+    """Trains the models and appends a line for each to the log."""
     train, valid = (Picker(Corpus.load(args.work, split)) for split in ("train", "valid"))
     checks = batch(valid, random.Random(0), 256)
-    results, log = [], args.work / "loops.jsonl"
     longer = args.tokens * products(replace(SMALL, plt_num_loops=2)) / products(replace(SMALL, plt_num_loops=1))
-    for seed in range(1, args.seeds + 1):
+    for seed in args.seeds:
         plans = [Plan(loops, seed, int(args.tokens), f"R={loops}") for loops in args.loops]
         if args.compute:
             plans.append(Plan(1, seed, int(longer), "R=1, equal compute"))
         for plan in plans:
-            results.append(run(plan, train, checks, args.rows))
-            print(json.dumps(results[-1]), flush=True)
+            line = json.dumps(run(plan, train, checks, args.rows))
+            print(line, flush=True)
             with log.open("a") as out:
-                out.write(json.dumps(results[-1]) + "\n")
+                out.write(line + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("target/training"))
+    parser.add_argument("--tokens", type=float, default=1e6, help="bytes that each model sees")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2], help="none to sum up what is in the log")
+    parser.add_argument("--loops", type=int, nargs="*", default=[1, 2, 3, 4])
+    parser.add_argument("--compute", action="store_true", help="one loop too, with the compute of two")
+    parser.add_argument("--rows", type=int, default=16, help="in a batch")
+    args = parser.parse_args()
+    log = args.work / "loops.jsonl"
+    if args.seeds:
+        study(args, log)
+    results = [json.loads(line) for line in log.read_text().splitlines()]
     for row in [*summary(results), *gains(results)]:
         print(json.dumps(row))
 

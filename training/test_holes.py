@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from tokenizers import Tokenizer, pre_tokenizers, trainers
 
+import card
 import figures
 import loops
 import ngram
@@ -191,3 +192,9 @@ def test_a_report_counts_as_the_evaluation_does() -> None:
         "identifier_f1": 0.5,
         "parse_rate": 0.0,
     }
+
+
+def test_the_card_tells_the_shares_of_the_languages() -> None:
+    data = {"bytes": {"train/rust": 1}, "packages": [{"name": "held", "split": "test", "ecosystem": "rust"}]}
+    text = card.card("name", 10, {"seconds": 60, "tokens": 1e6, "step": 3}, data, None)
+    assert "rust 25, python 25" in text and "Never trained on: `held`." in text and "Not measured yet." in text

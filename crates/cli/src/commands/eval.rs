@@ -101,8 +101,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
 
 /// Answers that something else gave; empty lines are passed over.
 fn given(path: &Path) -> Result<Vec<Given>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(idx, line)| {
