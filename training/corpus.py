@@ -5,17 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from contextlib import ExitStack
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from multiprocessing import get_context
 from pathlib import Path
 
 from licences import is_permissive
 from packages import OPENERS, Package, read_manifest
 
-LANGUAGE_WEIGHTS = {"rust": 28, "python": 28, "typescript": 14, "javascript": 6, "go": 12, "c": 8, "other": 4}
+LANGUAGE_WEIGHTS = {
+    "rust": 25,
+    "python": 25,
+    "typescript": 13,
+    "javascript": 6,
+    "go": 11,
+    "c": 7,
+    "cpp": 3,
+    "java": 3,
+    "lua": 2,
+    "shell": 1,
+    "config": 2,
+    "markdown": 2,
+}
 
 LANGUAGES = {
     "rs": "rust",
@@ -30,11 +45,18 @@ LANGUAGES = {
     "go": "go",
     "c": "c",
     "h": "c",
-    **dict.fromkeys(("toml", "json", "yaml", "yml", "md", "sh", "lua", "java"), "other"),
+    **dict.fromkeys(("cc", "cpp", "cxx", "hpp", "hh", "ipp"), "cpp"),
+    "java": "java",
+    "lua": "lua",
+    **dict.fromkeys(("sh", "bash", "zsh"), "shell"),
+    **dict.fromkeys(("toml", "json", "yaml", "yml"), "config"),
+    "md": "markdown",
 }
 
-PACKAGE_CAP = {"golang-1.19-src": 12_000_000, "other": 60_000}
 DEFAULT_CAP = 2_500_000
+PACKAGE_CAP = {"golang-1.19-src": 12_000_000}
+# Of these every package has a little, much of it the same.
+LANGUAGE_CAP = {"shell": 300_000, "config": 60_000, "markdown": 120_000}
 
 SKIPPED_PATH = re.compile(
     r"(^|/)(node_modules|vendor|vendored|_vendor"
@@ -74,9 +96,9 @@ def refusal(path: str, text: str) -> str | None:
     lines = text.split("\n")
     if max(map(len, lines)) > 400 or len(text) / len(lines) > 90:
         return "long lines"
-    letters = sum(map(str.isalpha, text[:20_000]))
-    digits = sum(map(str.isdigit, text[:20_000]))
-    if letters < 0.35 * len(text[:20_000]) or digits > 0.2 * len(text[:20_000]):
+    sample = text[:20_000]
+    letters, digits = sum(map(str.isalpha, sample)), sum(map(str.isdigit, sample))
+    if letters < 0.35 * len(sample) or digits > 0.2 * len(sample):
         return "not like code"
     if len(text.encode()) > 1.1 * len(text):
         return "not mostly ASCII"
@@ -107,14 +129,18 @@ class Duplicates:
 
 def gather(raw: Path, package: Package, seen: Duplicates, dropped: Counter[str]) -> list[Document]:
     """The kept files of one package, up to the cap of each language."""
-    source = OPENERS[package.ecosystem](raw, package)
+    try:
+        source = OPENERS[package.ecosystem](raw, package)
+    except (FileNotFoundError, StopIteration):
+        print(f"absent {package.ecosystem}/{package.name} {package.version}: not downloaded")
+        return []
     if not is_permissive(source.licence):
         print(f"dropped {package.ecosystem}/{package.name}: licence {source.licence!r}")
         return []
     found: list[tuple[bool, str, Document]] = []
     for path, text in source.files:
         language = LANGUAGES.get(path.rpartition(".")[2])
-        if language is None or (package.ecosystem == "debian" and language == "other"):
+        if language is None or (package.ecosystem == "debian" and language in ("config", "markdown")):
             continue
         if why := refusal(path, text):
             dropped[why] += 1
@@ -125,7 +151,7 @@ def gather(raw: Path, package: Package, seen: Duplicates, dropped: Counter[str])
     # Where a package is larger than its cap its tests go first: there are always more of them than of anything else.
     kept, sizes = [], Counter[str]()
     for _, _, document in sorted(found, key=lambda row: row[:2]):
-        cap = PACKAGE_CAP.get(package.name, DEFAULT_CAP) if document.language != "other" else PACKAGE_CAP["other"]
+        cap = LANGUAGE_CAP.get(document.language, PACKAGE_CAP.get(package.name, DEFAULT_CAP))
         if sizes[document.language] + len(document.text) > cap:
             dropped["package cap"] += 1
         elif not seen.take(document.text):
@@ -161,27 +187,78 @@ def corpus_path(work: Path, split: str) -> Path:
     return work / f"corpus.{split}.jsonl"
 
 
+@dataclass
+class Kept:
+    """What a group of packages came to."""
+
+    rows: list[dict]
+    files: Counter[str]
+    sizes: Counter[str]
+    dropped: Counter[str]
+
+    def add(self, other: Kept) -> None:
+        self.rows += other.rows
+        for mine, more in ((self.files, other.files), (self.sizes, other.sizes), (self.dropped, other.dropped)):
+            mine.update(more)
+
+
+def keep(raw: Path, packages: Iterable[Package], seen: Duplicates, out: Path, most_bytes: float) -> Kept:
+    """Writes the kept files of packages one after the other, until there is enough."""
+    kept = Kept([], Counter(), Counter(), Counter())
+    with out.open("w") as lines:
+        for package in packages:
+            if kept.sizes.total() >= most_bytes:
+                break
+            documents = gather(raw, package, seen, kept.dropped)
+            for document in documents:
+                lines.write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
+                kept.files[f"{document.split}/{document.language}"] += 1
+                kept.sizes[f"{document.split}/{document.language}"] += len(document.text.encode())
+            size = sum(len(d.text.encode()) for d in documents)
+            kept.rows.append({**asdict(package), "bytes_kept": size, "files": len(documents)})
+    return kept
+
+
+# Ecosystems whose packages hold copies of one another are read one after the other.
+GROUPS = (("rust",), ("python",), ("npm",), ("go", "debian"))
+
+
+def drawn(package: Package) -> bytes:
+    """Where only a part is wanted, which packages come first does not follow their names."""
+    return blake2b(package.name.encode(), digest_size=8).digest()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("target/training"))
     parser.add_argument("--manifest", type=Path, default=Path(__file__).with_name("manifest.toml"))
+    parser.add_argument("--most-mb", type=float, default=1e6, help="for each group of ecosystems, of training text")
     args = parser.parse_args()
-    seen, dropped = Duplicates(), Counter[str]()
-    rank = ("test", "valid", "train")
-    rows, files, sizes = [], Counter[str](), Counter[str]()
-    with ExitStack() as stack:
-        outs = {split: stack.enter_context(corpus_path(args.work, split).open("w")) for split in rank}
-        # Test packages come first, so that a copy of a test file in a training package is what gets dropped.
-        for package in sorted(read_manifest(args.manifest), key=lambda p: rank.index(p.split)):
-            kept = gather(args.work / "raw", package, seen, dropped)
-            for document in kept:
-                outs[document.split].write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
-                files[f"{document.split}/{document.language}"] += 1
-                sizes[f"{document.split}/{document.language}"] += len(document.text.encode())
-            rows.append({**asdict(package), "bytes_kept": sum(len(d.text.encode()) for d in kept), "files": len(kept)})
-    table = {"files": dict(files), "bytes": dict(sizes), "dropped_files": dict(dropped), "packages": rows}
-    (args.work / "data.json").write_text(json.dumps(table, indent=1) + "\n")
-    print(json.dumps({k: v for k, v in table.items() if k != "packages"}, indent=1))
+    raw, packages, seen = args.work / "raw", read_manifest(args.manifest), Duplicates()
+    table = Kept([], Counter(), Counter(), Counter())
+    # Test packages come first, so that a copy of a test file in a training package is what gets dropped.
+    for split in ("test", "valid"):
+        rows = (p for p in packages if p.split == split)
+        table.add(keep(raw, rows, seen, corpus_path(args.work, split), float("inf")))
+
+    def group(ecosystems: tuple[str, ...]) -> tuple[Iterable[Package], Path]:
+        rows = [p for p in packages if p.split == "train" and p.ecosystem in ecosystems]
+        return sorted(rows, key=drawn), args.work / f"corpus.train.{ecosystems[0]}.jsonl"
+
+    parts = [group(ecosystems) for ecosystems in GROUPS]
+    # A forked worker begins with the lines of the test and valid packages.
+    with ProcessPoolExecutor(len(parts), get_context("fork")) as pool:
+        waiting = [pool.submit(keep, raw, rows, seen, out, args.most_mb * 1e6) for rows, out in parts]
+        for part in waiting:
+            table.add(part.result())
+    with corpus_path(args.work, "train").open("wb") as whole:
+        for _, out in parts:
+            with out.open("rb") as part:
+                shutil.copyfileobj(part, whole)
+            out.unlink()
+    numbers = {"files": dict(table.files), "bytes": dict(table.sizes), "dropped_files": dict(table.dropped)}
+    (args.work / "data.json").write_text(json.dumps({**numbers, "packages": table.rows}, indent=1) + "\n")
+    print(json.dumps(numbers, indent=1))
 
 
 if __name__ == "__main__":

@@ -8,25 +8,17 @@ import random
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from corpus import Corpus
 from decode import greedy
 from fim import MIDDLE_BUDGET, Builder
-from plt import Plt, PltConfig
+from muon import fast
+from plt import Plt, load
 from rows import Picker, Rows, holes
 
 LANGUAGES = ("rust", "python", "typescript", "javascript", "go", "c")
 KINDS = ("rest_of_line", "whole_line", "block")
-
-
-def load(folder: Path) -> Plt:
-    """An exported model, its weights widened from bf16."""
-    model = Plt(PltConfig.from_dict(json.loads((folder / "config.json").read_text())))
-    tensors = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
-    model.load_state_dict(tensors)
-    return model.eval()
 
 
 def similarity(a: str, b: str) -> float:
@@ -47,14 +39,14 @@ def loss(model: Plt, work: Path, builder: Builder, rows: int) -> dict[str, float
     device = model.head().device.type
     total = count = 0.0
     batches = iter(Rows(work, "test", 768, 4, 0, 0))
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with fast(device):
         for _ in range(rows // 4):
             ids, weights = next(batches)
             part, size = model.loss(ids.to(device), torch.ones_like(weights).to(device))
             total, count = total + part.item(), count + size.item()
     nats = letters = 0.0
     picker, rng = Picker(Corpus.load(work, "test")), random.Random(0)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with fast(device):
         for _ in range(rows // 2):
             document = picker.draw(rng)
             ids = builder.plain(document.path, document.text, 768, rng).ids
@@ -75,7 +67,7 @@ def fill(model: Plt, corpus: Corpus, builder: Builder, count: int) -> tuple[list
             exact = close = 0.0
             asked_all = holes(corpus, builder, kind, count, language, MIDDLE_BUDGET)
             for asked in asked_all:
-                with torch.autocast(device, dtype=torch.bfloat16):
+                with fast(device):
                     found = greedy(model, asked.prompt, builder.end, MIDDLE_BUDGET)
                 text = builder.tokenizer.decode(found)
                 exact += text == asked.text

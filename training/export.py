@@ -44,9 +44,9 @@ def write_json(path: Path, table: dict) -> None:
 
 
 def data_list(work: Path) -> dict:
-    """The package list with what was kept of each, without the packages that nothing was kept of."""
+    """The package list with what was kept of each, without training packages that nothing was kept of."""
     table = json.loads((work / "data.json").read_text())
-    table["packages"] = [row for row in table["packages"] if row["files"]]
+    table["packages"] = [row for row in table["packages"] if row["files"] or row["split"] == "test"]
     return table
 
 

@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from packages import Package, read_manifest
@@ -87,10 +88,16 @@ def main() -> None:
     raw, kinds = args.work / "raw", defaultdict[str, list[Package]](list)
     for package in read_manifest(args.manifest):
         kinds[package.ecosystem].append(package)
-    fetch_crates(raw, kinds["rust"])
-    fetch_wheels(raw, kinds["python"])
-    fetch_npm(raw, kinds["npm"])
-    fetch_debian(raw, kinds["go"], kinds["debian"])
+    # Most of the time goes into waiting for answers.
+    with ThreadPoolExecutor() as pool:
+        waiting = [
+            pool.submit(fetch_crates, raw, kinds["rust"]),
+            pool.submit(fetch_debian, raw, kinds["go"], kinds["debian"]),
+            *(pool.submit(fetch_wheels, raw, kinds["python"][turn::3]) for turn in range(3)),
+            *(pool.submit(fetch_npm, raw, kinds["npm"][turn::3]) for turn in range(3)),
+        ]
+    for each in waiting:
+        each.result()
 
 
 if __name__ == "__main__":

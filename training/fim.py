@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
 SUFFIX_BUDGET = 160
 PREFIX_BUDGET = 480
+# Share of a prompt that text of other files may take.
+ELSEWHERE_SHARE = 0.4
 MIDDLE_BUDGET = 96
 MIDDLE_WEIGHT = 2.0
+# Holes with this much room in their row see text of other files at this rate.
+WIDE = 320
+WIDE_RATE = 0.25
 
 # No token of the vocabulary spans more characters than this on average over a budget's worth of code.
 CHARS_PER_TOKEN = 6
@@ -82,15 +87,18 @@ def whole_line(text: str, rng: random.Random) -> Hole | None:
     return Hole("whole_line", start + indent_of(line) if rng.random() < 0.6 else end, stop)
 
 
+BLOCK_LINES = 14
+
+
 def block(text: str, rng: random.Random) -> Hole | None:
-    """The lines indented deeper than the one above them, or a few lines of a flat stretch."""
+    """All lines indented deeper than the one above them where they are few, or a few lines of a flat stretch."""
     end = line_end(text, rng.randrange(len(text)))
     opener = text[text.rfind("\n", 0, end) + 1 : end]
     if not opener.strip():
         return None
     depth, stop, lines, at = indent_of(opener), end, 0, end + 1
     flat = rng.random() < 0.3
-    wanted = rng.randint(2, 5) if flat else 14
+    wanted = rng.randint(2, 5) if flat else BLOCK_LINES + 1
     while at < len(text) and lines < wanted:
         close = line_end(text, at)
         line = text[at:close]
@@ -101,7 +109,8 @@ def block(text: str, rng: random.Random) -> Hole | None:
                 break
             stop, lines = close, lines + 1
         at = close + 1
-    if lines == 0 or stop <= end:
+    # A body that goes on behind its hole would teach that it ends anywhere.
+    if lines == 0 or stop <= end or lines > BLOCK_LINES:
         return None
     start = end
     if rng.random() < 0.5:
@@ -116,11 +125,53 @@ def span(text: str, rng: random.Random) -> Hole | None:
     return Hole("span", start, end)
 
 
+CLOSERS = {"(": ")", "[": "]", "{": "}"}
+NODE_LENGTH = 400
+
+
+def node(text: str, rng: random.Random) -> Hole | None:
+    """What stands between two brackets that belong together: arguments, a list, a body. Strings are not told apart."""
+    start = rng.randrange(len(text))
+    found = re.compile(r"[(\[{]").search(text, start, start + 500)
+    if found is None:
+        return None
+    opener, depth = found.group(), 0
+    for at in range(found.start(), min(len(text), found.start() + NODE_LENGTH)):
+        depth += (text[at] == opener) - (text[at] == CLOSERS[opener])
+        if depth == 0:
+            inside = text[found.end() : at]
+            if opener == "{" and "\n" in inside:
+                # The caret stands on a line of its own, and the bracket's line stays.
+                left = len(inside) - len(inside.lstrip())
+                inside, found_end = inside.strip(), found.end() + left
+                return Hole("node", found_end, found_end + len(inside)) if inside else None
+            return Hole("node", found.end(), at) if inside.strip() else None
+    return None
+
+
+COMMENT = re.compile(r"([ \t]*)(///|//!|//|#|--|\*) (?=\w)")
+
+
+def comment(text: str, rng: random.Random) -> Hole | None:
+    """A comment from behind its first sign to the end of the run of lines that begin with the same one."""
+    start = text.rfind("\n", 0, rng.randrange(len(text))) + 1
+    found = COMMENT.match(text, start)
+    if found is None:
+        return None
+    sign, stop = found.group(1) + found.group(2), line_end(text, start)
+    while text.startswith(sign, stop + 1):
+        stop = line_end(text, stop + 1)
+    return Hole("comment", found.end(), stop)
+
+
 HOLES: tuple[tuple[float, Callable[[str, random.Random], Hole | None]], ...] = (
-    (0.45, rest_of_line),
+    (0.38, rest_of_line),
     (0.20, whole_line),
     (0.20, block),
-    (0.15, span),
+    (0.11, node),
+    # Few places suit it, so that far less than this share are comments.
+    (0.04, comment),
+    (0.07, span),
 )
 
 
@@ -193,11 +244,36 @@ class Builder:
         after = self.cut_suffix(suffix, suffix_budget)
         return [*self.header(path), self.suffix, *after, self.prefix, *before, self.middle]
 
-    def infill(self, path: str, text: str, hole: Hole, room: int, rng: random.Random) -> Example | None:
+    def elsewhere(self, snippets: Iterable[tuple[str, str]], room: int) -> list[int]:
+        """Text of other files as the language server lays it out, each behind a file separator and below its path.
+
+        The best come first, and stand last: nearest to the caret. What does not fit is left out.
+        """
+        parts: list[list[int]] = []
+        for path, code in snippets:
+            ids = [self.file, *self.encode(f"{path}\n{code.rstrip(chr(10))}\n")]
+            if len(ids) <= room:
+                room -= len(ids)
+                parts.insert(0, ids)
+        return [token for part in parts for token in part]
+
+    def infill(
+        self,
+        path: str,
+        text: str,
+        hole: Hole,
+        room: int,
+        rng: random.Random,
+        snippets: Iterable[tuple[str, str]] = (),
+    ) -> Example | None:
         """A hole with its surroundings in at most `room` tokens; one example in eight puts the prefix first."""
         middle = self.encode(text[hole.start : hole.end])
         header = self.header(path)
         left = room - len(header) - len(middle) - 4
+        elsewhere: list[int] = []
+        if snippets and left > 0:
+            elsewhere = self.elsewhere(snippets, int(ELSEWHERE_SHARE * left))
+            left -= len(elsewhere)
         if not 0 < len(middle) <= MIDDLE_BUDGET or left < 16:
             return None
         suffix_budget = 0 if rng.random() < 0.12 else min(SUFFIX_BUDGET, left // 3)
@@ -209,9 +285,9 @@ class Builder:
         after = self.cut_suffix(text[hole.end :], suffix_budget)
         before = self.cut_prefix(text[: hole.start], min(prefix_budget, left - len(after)))
         if rng.random() < 0.88:
-            ids = [*header, self.suffix, *after, self.prefix, *before, self.middle]
+            ids = [*elsewhere, *header, self.suffix, *after, self.prefix, *before, self.middle]
         else:
-            ids = [*header, self.prefix, *before, self.suffix, *after, self.middle]
+            ids = [*elsewhere, *header, self.prefix, *before, self.suffix, *after, self.middle]
         weights = [1.0] * len(ids) + [MIDDLE_WEIGHT] * (len(middle) + 1)
         return Example([*ids, *middle, self.end], weights)
 
@@ -227,8 +303,17 @@ class Builder:
         ids = ids[:room]
         return Example(ids, [1.0] * len(ids))
 
-    def row(self, pick: Callable[[], tuple[str, str]], length: int, rng: random.Random) -> Example:
-        """Examples end to end, exactly `length` tokens; `pick` draws a (path, text)."""
+    def row(
+        self,
+        pick: Callable[[], tuple[str, str]],
+        length: int,
+        rng: random.Random,
+        around: Callable[[Hole, random.Random], list[tuple[str, str]]] | None = None,
+    ) -> Example:
+        """Examples end to end, exactly `length` tokens; `pick` draws a (path, text).
+
+        `around` finds text of other files for a hole in the file drawn last.
+        """
         ids: list[int] = []
         weights: list[float] = []
         while len(ids) < length:
@@ -237,7 +322,9 @@ class Builder:
             example = None
             if rng.random() >= 0.15 and room >= 96:
                 hole = draw_hole(text, rng)
-                example = self.infill(path, text, hole, room, rng) if hole else None
+                wide = around is not None and hole is not None and room >= WIDE and rng.random() < WIDE_RATE
+                snippets = around(hole, rng) if wide else []
+                example = self.infill(path, text, hole, room, rng, snippets) if hole else None
                 if example is None:
                     continue
             example = example or self.plain(path, text, room, rng)

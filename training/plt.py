@@ -7,11 +7,14 @@ loop 0's keys and values with a short window over its own.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 
@@ -268,3 +271,11 @@ class Plt(nn.Module):
         losses = F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
         scale = weights[:, 1:].flatten()
         return (losses * scale).sum(), scale.sum()
+
+
+def load(folder: Path) -> Plt:
+    """A model from a folder in the layout of the released checkpoints, its weights widened to 32-bit floats."""
+    model = Plt(PltConfig.from_dict(json.loads((folder / "config.json").read_text())))
+    tensors = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
+    model.load_state_dict(tensors)
+    return model.eval()

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from corpus import LANGUAGE_WEIGHTS, Corpus, Document
-from fim import PREFIX_BUDGET, SUFFIX_BUDGET, Builder, draw_hole
+from fim import PREFIX_BUDGET, SUFFIX_BUDGET, Builder, Hole, draw_hole
+from neighbours import Neighbours
 
 
 class Picker:
@@ -58,22 +59,30 @@ class Rows(IterableDataset[tuple[Tensor, Tensor]]):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
-        picker = Picker(Corpus.load(self.work, self.split))
+        corpus = Corpus.load(self.work, self.split)
+        picker, neighbours = Picker(corpus), Neighbours(corpus)
         number = self.first
         while True:
-            rows = [self.row(builder, picker, number + i) for i in range(self.batch)]
+            rows = [self.row(builder, picker, neighbours, number + i) for i in range(self.batch)]
             number += self.batch
             yield torch.tensor([r[0] for r in rows]), torch.tensor([r[1] for r in rows])
 
-    def row(self, builder: Builder, picker: Picker, number: int) -> tuple[list[int], list[float]]:
+    def row(
+        self, builder: Builder, picker: Picker, neighbours: Neighbours, number: int
+    ) -> tuple[list[int], list[float]]:
         """One row; all languages of a row are drawn afresh for each example in it."""
         rng = random.Random(f"{self.seed}/{self.split}/{number}")
 
-        def pick() -> tuple[str, str]:
-            document = picker.draw(rng)
-            return document.path, document.text
+        drawn: list[Document] = []
 
-        example = builder.row(pick, self.length, rng)
+        def pick() -> tuple[str, str]:
+            drawn[:] = [picker.draw(rng)]
+            return drawn[0].path, drawn[0].text
+
+        def around(hole: Hole, rng: random.Random) -> list[tuple[str, str]]:
+            return neighbours.around(drawn[0], hole, rng)
+
+        example = builder.row(pick, self.length, rng, around)
         return example.ids, example.weights
 
 

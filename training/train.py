@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import time
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from torch.utils.data import DataLoader
 
 from corpus import Corpus
 from fim import Builder
-from muon import Muon
-from plt import Plt, PltConfig, rope_tables
+from muon import Muon, fast
+from plt import Plt, PltConfig, load, rope_tables
 from rows import Asked, Rows, holes
 
 SHORT, LONG = 512, 768
@@ -59,7 +60,11 @@ class Run:
         self.work: Path = args.work
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(args.seed)
-        self.model = Plt(PltConfig()).to(self.device)
+        self.work.mkdir(parents=True, exist_ok=True)
+        if args.start:
+            # Its tokens are what its weights know: nothing else can go on from here.
+            shutil.copyfile(args.start / "tokenizer.json", self.work / "tokenizer.json")
+        self.model = (load(args.start) if args.start else Plt(PltConfig())).train().to(self.device)
         self.optimisers = optimisers(self.model, args.matrix_lr, args.lr)
         self.at = Position()
         self.checkpoint = self.work / "checkpoint.pt"
@@ -97,13 +102,10 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * scale
 
-    def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device, dtype=torch.bfloat16)
-
     def step(self, ids: Tensor, weights: Tensor) -> float:
         """One update; returns the mean loss."""
         self.set_rates(self.progress())
-        with self.autocast():
+        with fast(self.device):
             total, count = self.loss(ids.to(self.device), weights.to(self.device), self.rope)
         mean = total / count
         mean.backward()
@@ -117,7 +119,7 @@ class Run:
     def check(self) -> dict[str, float]:
         """Valid loss, and how many valid holes greedy decoding would fill exactly."""
         total = count = exact = 0.0
-        with self.autocast():
+        with fast(self.device):
             for ids, weights in self.fixed_rows:
                 part, size = self.model.loss(ids.to(self.device), weights.to(self.device))
                 total, count = total + part.item(), count + size.item()
@@ -193,8 +195,10 @@ class Run:
 
     def train(self) -> None:
         """Short rows first, then long ones, so that most of the run is spent on cheap attention."""
-        if self.progress() < LONG_FROM:
-            self.phase(SHORT, LONG_FROM)
+        if self.at.step == 0 and self.args.start:
+            self.log(**self.check())
+        if self.progress() < self.args.long_from:
+            self.phase(SHORT, self.args.long_from)
         if self.progress() < 1:
             self.phase(LONG, 1.0)
         self.save()
@@ -211,7 +215,11 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.003)
     parser.add_argument("--check-every", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="model folder to begin with, where there is no checkpoint yet"
+    )
     parser.add_argument("--fresh", action="store_true", help="do not take up a checkpoint")
+    parser.add_argument("--long-from", type=float, default=LONG_FROM, help="progress at which rows become long")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     Run(parser.parse_args()).train()
 

@@ -414,6 +414,14 @@ pub(crate) struct Eval {
     /// Write every answer with its figures, one JSON object a line
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) answers: Option<PathBuf>,
+    /// Score answers that something else gave instead of asking a model: one JSON object a line with the `id` of the hole,
+    /// the `answer` and perhaps `latency_ms`, as --answers writes them
+    #[arg(
+        long,
+        value_name = "FILE.jsonl",
+        conflicts_with_all = ["model", "trigger", "context", "sources", "answers"]
+    )]
+    pub(crate) given: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -555,6 +563,10 @@ mod tests {
         check_refused(&["dacapo", "eval"], "--holes");
         check_refused(
             &["dacapo", "eval", "--holes", "a", "--context", "on", "--sources", "all"],
+            "cannot be used with",
+        );
+        check_refused(
+            &["dacapo", "eval", "--holes", "a", "--given", "b", "--model", "c"],
             "cannot be used with",
         );
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--kinds", "x"], "whole-line");

@@ -433,6 +433,15 @@ fn holes_are_cut_and_filled() {
     let figures = |report: &Value| report["runs"][1]["all"]["edit_similarity"].clone();
     assert_eq!(figures(&evaluate()), figures(&report));
 
+    let answers = model.path().join("answers.jsonl");
+    let answers = answers.to_str().unwrap();
+    let asked = ["eval", "--holes", holes, "--model", path(&model), "--json", "--context", "off"];
+    let asked = json(&[&asked[..], &["--max-tokens", "4", "--answers", answers]].concat());
+    let given = json(&["eval", "--holes", holes, "--given", answers, "--json"]);
+    for figure in ["holes", "shown", "exact_match", "edit_similarity", "identifier_f1"] {
+        assert_eq!(given["runs"][0]["all"][figure], asked["runs"][0]["all"][figure], "{figure}");
+    }
+    check_failure(&["eval", "--holes", holes, "--given", holes], 1, "is no answer");
     check_failure(&["eval", "--holes", "/nonexistent"], 1, "cannot read /nonexistent");
     check_failure(
         &["eval", "cut", path(&repository), "--out", holes, "--languages", "go"],

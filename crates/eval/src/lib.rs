@@ -24,5 +24,5 @@ pub use hole::{Hole, Kind, read};
 pub use interval::Estimate;
 pub use manifest::Manifest;
 pub use report::{Difference, Percentiles, Report, Summary, Threshold, difference, report};
-pub use run::{Answer, run};
+pub use run::{Answer, Given, run, scored};
 pub use score::Score;

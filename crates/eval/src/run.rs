@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use assist::{Assistant, CancelFlag, Completion, Outcome, Trigger};
+use serde::Deserialize;
 use workspace::{DocumentId, Index, MemorySystem, OsSystem, Scan, System, Workspace};
 
 use crate::hole::Hole;
@@ -70,6 +71,38 @@ pub fn run(
     }
     progress(holes.len());
     answers
+}
+
+/// What something else said to one hole.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Given {
+    /// Of the hole.
+    pub id: String,
+    /// `None` when it showed nothing.
+    pub answer: Option<String>,
+    #[serde(default)]
+    pub latency_ms: f64,
+}
+
+/// Answers that something else gave, scored like those of a model; a hole without one got nothing.
+pub fn scored(holes: &[Hole], given: &[Given]) -> Vec<Answer> {
+    let by_id: HashMap<&str, &Given> =
+        given.iter().map(|given| (given.id.as_str(), given)).collect();
+    let scored = |hole: &Hole| {
+        let given = by_id.get(hole.id.as_str());
+        let text = given.and_then(|given| given.answer.clone()).filter(|text| !text.is_empty());
+        let seconds = given.map_or(0.0, |given| given.latency_ms / 1000.0);
+        Answer {
+            score: score(hole, text.as_deref().unwrap_or_default()),
+            reason: text.is_none().then_some("nothing_given"),
+            text,
+            stopped_by: "given",
+            confidence: None,
+            latency: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+            outcome: None,
+        }
+    };
+    holes.iter().map(scored).collect()
 }
 
 /// Reads the weights, which is no part of any answer.
@@ -172,6 +205,23 @@ mod tests {
             path: Some("user.py".to_owned()),
             files,
             root,
+        }
+    }
+
+    #[test]
+    fn answers_of_others_are_scored() {
+        let given = |answer: Option<&str>| {
+            let answer = answer.map(str::to_owned);
+            [Given { id: "a".to_owned(), answer, latency_ms: 2.5 }]
+        };
+        let holes = [hole(BTreeMap::new(), None)];
+        let answers = scored(&holes, &given(Some(REFERENCE)));
+        assert!(answers[0].score.exact);
+        assert_eq!((answers[0].latency.as_micros(), answers[0].reason), (2500, None));
+        for nothing in [&given(None)[..], &given(Some("")), &[]] {
+            let answers = scored(&holes, nothing);
+            assert!(!answers[0].score.exact);
+            assert_eq!((&answers[0].text, answers[0].reason), (&None, Some("nothing_given")));
         }
     }
 

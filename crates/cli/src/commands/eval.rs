@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use assist::{Sources, Trigger};
-use eval::{Answer, Difference, Estimate, Hole, Report, Summary};
+use eval::{Answer, Difference, Estimate, Given, Hole, Report, Summary};
 use serde::Serialize;
 
 use crate::arguments::{Ask, Eval, Switch};
@@ -59,6 +59,12 @@ struct AnswerReport<'a> {
 pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     let path = arguments.holes.as_deref().unwrap_or(Path::new(""));
     let holes = eval::read(path, arguments.limit.unwrap_or(usize::MAX))?;
+    if let Some(path) = &arguments.given {
+        let report = eval::report(&holes, &eval::scored(&holes, &given(path)?));
+        let run = Run { sources: "unknown".to_owned(), report, gain: None };
+        let model = path.display().to_string();
+        return show(&EvalReport { model, trigger: "given", runs: vec![run] }, arguments.json);
+    }
     let source = ModelSource::find(&arguments.model.model)?;
     let all_sources = match (arguments.sources.as_slice(), arguments.context) {
         ([], Switch::On) => vec![Sources::ALL],
@@ -90,8 +96,25 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     });
     let report =
         EvalReport { model: source.to_string(), trigger: trigger_name, runs: runs.collect() };
-    if arguments.json {
-        print_json(&report)?;
+    show(&report, arguments.json)
+}
+
+/// Answers that something else gave; empty lines are passed over.
+fn given(path: &Path) -> Result<Vec<Given>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(idx, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("line {} of {} is no answer", idx + 1, path.display()))
+        })
+        .collect()
+}
+
+fn show(report: &EvalReport, as_json: bool) -> Result<ExitCode> {
+    if as_json {
+        print_json(report)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut stdout = std::io::stdout().lock();
