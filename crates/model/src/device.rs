@@ -21,7 +21,6 @@ use self::ahead::Ahead;
 use self::layer::{Constants, Layer, stored};
 use self::room::Room;
 use self::upload::{Target, stacked};
-use crate::cache::{Cache, CacheOptions, DeviceMemory, Memory};
 use crate::config::Config;
 use crate::vector::vector;
 use crate::{Error, Weights};
@@ -79,19 +78,7 @@ impl Twin {
         let ahead = Ahead::new(&device)?;
         device.synchronize()?;
         let place = Mutex::new(Place { room, ahead });
-        let twin = Self { device, constants, embeddings, head, norm, layers, place };
-        twin.try_out(config)?;
-        Ok(twin)
-    }
-
-    /// Two tokens, so that a card that cannot do it is found out before anybody waits for it.
-    fn try_out(&self, config: &Config) -> Result<(), Error> {
-        let shape = place::cache_shape(config, CacheOptions::default().later_loops);
-        let memory = Memory::Device(DeviceMemory::new(&self.device, &shape));
-        let cache = &mut Cache::within(shape, memory);
-        let n_tokens = 2.min(config.max_positions);
-        let usable = (config.vocab_size, n_tokens);
-        self.decode_while(0, cache, (config, &shape), usable, &mut |_, _| true).map(drop)
+        Ok(Self { device, constants, embeddings, head, norm, layers, place })
     }
 
     /// Bytes that a copy within the GPU's memory reads and writes in a second, the best of a few.

@@ -82,15 +82,18 @@ impl Plt {
             DeviceChoice::Cpu => Self::on_host(config, weights, &options, None, progress),
             DeviceChoice::Cuda(index) => {
                 let twin = place::open(index, &config, weights, &options, progress)?;
-                Ok(Self::on_device(config, twin, &options))
+                Self::on_device(&config, twin, &options).checked(weights, &options)
             }
             DeviceChoice::Auto => {
                 let loaded = place::choose(&config, weights, &options).and_then(|device| {
-                    let twin = Twin::load(device, &config, weights, progress);
-                    twin.map_err(|error| error.to_string())
+                    Twin::load(device, &config, weights, progress)
+                        .and_then(|twin| {
+                            Self::on_device(&config, twin, &options).checked(weights, &options)
+                        })
+                        .map_err(|error| error.to_string())
                 });
                 match loaded {
-                    Ok(twin) => Ok(Self::on_device(config, twin, &options)),
+                    Ok(model) => Ok(model),
                     Err(reason) => Self::on_host(config, weights, &options, Some(reason), progress),
                 }
             }
@@ -115,11 +118,34 @@ impl Plt {
         Ok(Self { config, backend, placement: Placement::Cpu { reason }, cache_shape })
     }
 
-    fn on_device(config: Config, twin: Twin, options: &LoadOptions) -> Self {
+    fn on_device(config: &Config, twin: Twin, options: &LoadOptions) -> Self {
         let info = twin.device.info();
         let placement = Placement::Cuda { index: info.index, name: info.to_string() };
-        let cache_shape = place::cache_shape(&config, options.cache.later_loops);
+        let cache_shape = place::cache_shape(config, options.cache.later_loops);
+        let config = config.clone();
         Self { config, backend: Backend::Device(Box::new(twin)), placement, cache_shape }
+    }
+
+    /// This model, if it says of a few tokens what the CPU says: a card, a driver or a kernel that computes something else
+    /// is found out before anybody reads what it writes.
+    pub(crate) fn checked(self, weights: &Weights, options: &LoadOptions) -> Result<Self, Error> {
+        let host = Self::on_host(self.config.clone(), weights, options, None, &mut |_| {})?;
+        let tokens: Vec<u32> = place::trial(&self.config);
+        let (last, first) = tokens.split_last().ok_or(Error::NoTokens)?;
+        let [found, expected] = [&self, &host].map(|model| -> Result<Vec<f32>, Error> {
+            let mut cache = model.new_cache();
+            let mut logits = model.prefill(first, &mut cache)?.last()?;
+            logits.extend(model.decode(*last, &mut cache)?.last()?);
+            Ok(logits)
+        });
+        let error = place::distance(&found?, &expected?);
+        // Rounding alone makes a few hundredths.
+        if error < place::MOST_DISTANCE {
+            return Ok(self);
+        }
+        let reason =
+            format!("it computes something else there than on the CPU (distance {error:.2})");
+        Err(Error::NotOnDevice { reason })
     }
 
     pub fn config(&self) -> &Config {

@@ -20,6 +20,9 @@ const LEAST_CONTEXT: usize = 8192;
 /// What the driver and other programs are left.
 const SPARE: usize = 256 << 20;
 
+/// How far what a GPU says may be from what the CPU says, as a share of the length of all logits.
+pub(crate) const MOST_DISTANCE: f64 = 0.2;
+
 /// The first GPU with room for the model, or in one line why it stays on the CPU.
 pub(crate) fn choose(
     config: &Config,
@@ -59,6 +62,20 @@ pub(crate) fn choose(
         }
     }
     Err(reason)
+}
+
+/// Tokens to try a card with: enough that the kernels for many rows take part, and one more for those for few.
+pub(crate) fn trial(config: &Config) -> Vec<u32> {
+    let n = (MOST_FEW_ROWS + 2).min(config.max_positions.max(2));
+    (0..n).map(|i| ((7 + 131 * i) % config.vocab_size.max(1)) as u32).collect()
+}
+
+/// Of `found` from `expected`; not a number, and so not small, where one of them holds none.
+pub(crate) fn distance(found: &[f32], expected: &[f32]) -> f64 {
+    let square = |sum: f64, x: f64| sum + x * x;
+    let pairs = found.iter().zip(expected).map(|(a, b)| f64::from(*a) - f64::from(*b));
+    let norm = expected.iter().map(|x| f64::from(*x)).fold(0.0, square);
+    (pairs.fold(0.0, square) / norm).sqrt()
 }
 
 /// The kernels know the shapes of `config`.

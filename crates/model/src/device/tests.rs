@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use self::checkpoint::{Checkpoint, Models};
 use crate::cache::Cache;
-use crate::{CacheOptions, DeviceChoice, Error, Format, LaterLoops, LoadOptions, Plt};
+use crate::{CacheOptions, DeviceChoice, Error, Format, LaterLoops, LoadOptions, Plt, Weights};
 
 const FULL: CacheOptions = CacheOptions { format: None, later_loops: LaterLoops::Full };
 
@@ -339,6 +339,18 @@ fn what_cannot_or_need_not_run_there_says_why() {
     let options = LoadOptions { device: choice, ..LoadOptions::default() };
     let error = Plt::from_directory(&directory, options).unwrap_err().to_string();
     assert_eq!(error, "the model cannot run on the GPU: its heads are 8 wide; 32, 64 or 128");
+}
+
+/// The CPU is given other weights than the GPU has.
+#[test]
+fn a_gpu_that_computes_something_else_is_found_out() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let index = device.info().index;
+    let Models { gpu, .. } = Checkpoint::PLAIN.models(index, FULL);
+    let other = Checkpoint { seed: 2, ..Checkpoint::PLAIN }.models(index, FULL);
+    let weights = Weights::from_directory(other.directory.path()).unwrap();
+    let error = gpu.checked(&weights, &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("it computes something else there than on the CPU"), "{error}");
 }
 
 proptest! {

@@ -27,6 +27,8 @@ pub(super) struct Checkpoint {
     pub(super) normalizes: bool,
     /// `None` is bf16.
     pub(super) format: Option<Format>,
+    /// Of the weights.
+    pub(super) seed: u32,
 }
 
 impl Checkpoint {
@@ -41,6 +43,7 @@ impl Checkpoint {
         is_tied: false,
         normalizes: true,
         format: None,
+        seed: 1,
     };
 
     /// Random as real weights are: norms near 1, matrices that keep the size of what they multiply.
@@ -74,7 +77,7 @@ impl Checkpoint {
         });
         std::fs::write(directory.join("config.json"), json.to_string()).unwrap();
         let config = Config::from_directory(directory).unwrap();
-        let mut state = 1u32;
+        let mut state = self.seed;
         let mut draw = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 23) as f32 - 1.0
@@ -119,7 +122,7 @@ impl Checkpoint {
             gpu: load(DeviceChoice::Cuda(index), DType::F32),
             cpu: load(DeviceChoice::Cpu, DType::F32),
             exact: load(DeviceChoice::Cpu, DType::F64),
-            _directory: directory,
+            directory,
         }
     }
 }
@@ -130,5 +133,5 @@ pub(super) struct Models {
     pub(super) cpu: Plt,
     /// In double precision, with the same weights.
     pub(super) exact: Plt,
-    _directory: TempDir,
+    pub(super) directory: TempDir,
 }
