@@ -419,7 +419,7 @@ pub(crate) struct Eval {
     #[arg(
         long,
         value_name = "FILE.jsonl",
-        conflicts_with_all = ["model", "trigger", "context", "sources", "answers"]
+        conflicts_with_all = ["trigger", "context", "sources", "answers"]
     )]
     pub(crate) given: Option<PathBuf>,
     /// Print one JSON object
@@ -566,7 +566,7 @@ mod tests {
             "cannot be used with",
         );
         check_refused(
-            &["dacapo", "eval", "--holes", "a", "--given", "b", "--model", "c"],
+            &["dacapo", "eval", "--holes", "a", "--given", "b", "--answers", "c"],
             "cannot be used with",
         );
         check_refused(&["dacapo", "eval", "cut", ".", "--out", "a", "--kinds", "x"], "whole-line");

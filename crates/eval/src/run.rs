@@ -78,7 +78,8 @@ pub fn run(
 pub struct Given {
     /// Of the hole.
     pub id: String,
-    /// `None` when it showed nothing.
+    /// `None` when it showed nothing; to leave it out is a mistake, so that no other file is taken for answers.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub answer: Option<String>,
     #[serde(default)]
     pub latency_ms: f64,
