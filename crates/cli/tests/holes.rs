@@ -1,5 +1,4 @@
 //! The built-in model fills the committed holes as well as its report says.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::process::Command;
