@@ -89,8 +89,8 @@ def picture(width: int, height: int, parts: list[str]) -> str:
 def bars(reports: list[Named]) -> str:
     """Figures in all as groups of bars, with their 95 % intervals."""
     left, top, tall, wide = 40, 40, 220, 24
-    group = wide * len(reports) + 36
-    parts, x = [], left + 16
+    group = max(110, wide * len(reports) + 36)
+    parts, x = [], left + (group - wide * len(reports)) / 2
     for percent_line in range(0, 101, 25):
         y = top + tall - tall * percent_line / 100
         parts.append(f'<path d="M{left} {y:.1f}H{left + group * len(FIGURES)}" stroke="#ddd"/>')
