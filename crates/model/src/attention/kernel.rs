@@ -221,9 +221,9 @@ struct Block<'a, T> {
     /// Position that is a multiple of [`BLOCK`].
     start: usize,
     positions: Range<usize>,
-    /// [queries, BLOCK]
+    /// `[queries, BLOCK]`
     weights: &'a mut [T],
-    /// [queries]: what the sums before are to be multiplied with.
+    /// `[queries]`: what the sums before are to be multiplied with.
     corrections: &'a mut [T],
 }
 
