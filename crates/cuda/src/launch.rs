@@ -1,6 +1,6 @@
 //! Kernels as methods of [`Device`], one file for each family: every length is checked before a kernel sees it.
 //!
-//! A launcher is a method with the kernel's name and parameters. It begins with [`Device::kernel`], checks by the methods
+//! A launcher is a method with the kernel's name and parameters. It begins with `Device::kernel`, checks by the methods
 //! `holds`, `equals`, `is_multiple` and `is_at_most`, hands over the parameters in the kernel's order, and ends with `run`.
 #![expect(unsafe_code, reason = "hands addresses to kernels")]
 

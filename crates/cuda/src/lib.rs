@@ -1,7 +1,7 @@
 //! The GPU: devices, memory, captured graphs, and one checked method for each kernel of `kernels/`.
 //!
 //! This is the one room that names the CUDA driver. It is found at run time: nothing of CUDA is needed to build,
-//! and where there is no driver [`available`] says so in a sentence.
+//! and where there is no driver [`available()`] says so in a sentence.
 //!
 //! Work goes to one stream of the device and runs in the order in which it was asked for.
 //! A kernel gets addresses, so what a [`shapes::Sequence`] in device memory names must live as long as work that reads it:
