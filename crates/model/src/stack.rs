@@ -83,12 +83,14 @@ impl Stack {
                     if !keep_going() {
                         return Err(Error::Stopped);
                     }
-                    let places = Places::new(&parts, config)?;
-                    layer.project(&states, &places, layer_idx, config, memory)?;
-                    let n_rows = n_rows(&parts);
-                    parts = pass.parts_of_depth(layer_idx + 1);
-                    let n_left = self::n_rows(&parts);
-                    states = states.narrow(0, n_rows - n_left, n_left)?;
+                    let above = pass.parts_of_depth(layer_idx + 1);
+                    let (n_before, n_left) = (n_rows(&parts), n_rows(&above));
+                    if n_left < n_before {
+                        let places = Places::new(&parts, config)?;
+                        layer.project(&states, &places, layer_idx, config, memory)?;
+                        states = states.narrow(0, n_before - n_left, n_left)?;
+                        parts = above;
+                    }
                     if n_left == 0 {
                         break;
                     }
