@@ -25,8 +25,9 @@ MAY_SPILL = {
     "skinny_bf16_16": 8,
     "skinny_int4": 20,
     "skinny_int8_16": 28,
-    "skinny_swiglu_int4": 40,
-    "skinny_swiglu_int8_16": 8,
+    "skinny_swiglu_bf16_16": 24,
+    "skinny_swiglu_int4": 48,
+    "skinny_swiglu_int8_16": 32,
     "tile_int8": 8,
 }
 

@@ -3,7 +3,8 @@
 // logits    float [rows, vocab], of which the first n_usable of a row are looked at, and of those the finite ones
 //
 // argmax    grid (rows) blocks of 1024 threads: the first of the largest, and its log probability
-// sample    grid (1) block of 1024 threads: the rule of crates/engine/src/sampler.rs for a given number in [0, 1)
+// sample    grid (rows) blocks of 1024 threads: the rule of crates/model/src/choose.rs for a given number in [0, 1), that of
+//           slot (count + row) % ring_len of `uniforms`, so that a graph draws anew each time it is launched
 // next      one thread
 //
 // argmax reads a logit twice, and sample up to 21 times and most often 12 times, from the L2: next to the weights of a step
@@ -218,22 +219,25 @@ DEVICE Place find(const Candidates& candidates, Amount goal) {
 DEVICE u64 share_of(float share, u64 amount) { return min(u64(ceil(fmax(double(share), 0.0) * double(amount))), amount); }
 
 KERNEL __launch_bounds__(N_THREADS, 1)
-    sample(const float* logits, u32 vocab, u32 n_usable, float temperature, u32 top_k, float top_p, float uniform,
-           Choice* out) {
+    sample(const float* logits, u32 vocab, u32 n_usable, float temperature, u32 top_k, float top_p, const float* uniforms,
+           const u32* count, u32 ring_len, Choice* out) {
+    __shared__ float uniform;
+    if (threadIdx.x == 0) uniform = uniforms[(*static_cast<const volatile u32*>(count) + blockIdx.x) % ring_len];
+    const float* of_row = logits + u64(blockIdx.x) * vocab;
     u32 n = min(vocab, n_usable);
-    Best best = find_largest(logits, n);
+    Best best = find_largest(of_row, n);
     if (best.id == NONE) {
-        if (threadIdx.x == 0) *out = Choice{0, NAN_FLOAT, 0, 0};
+        if (threadIdx.x == 0) out[blockIdx.x] = Choice{0, NAN_FLOAT, 0, 0};
         return;
     }
-    Candidates candidates{logits, n, temperature, best.logit / temperature};
+    Candidates candidates{of_row, n, temperature, best.logit / temperature};
     Amount all = count_all(candidates);
     u64 kept = all.weight;
     if (top_k != 0 && top_k < all.count) kept = find(candidates, Amount{top_k, 0}).reached.weight;
     if (top_p < 1.0f) kept = find(candidates, Amount{0, share_of(top_p, kept)}).reached.weight;
     u32 token = find(candidates, Amount{0, share_of(uniform, kept)}).id;
-    float probability = log_probability(logits, n, best.logit, logits[token]);
-    if (threadIdx.x == 0) *out = Choice{token, probability, 1, 0};
+    float probability = log_probability(of_row, n, best.logit, of_row[token]);
+    if (threadIdx.x == 0) out[blockIdx.x] = Choice{token, probability, 1, 0};
 }
 REGISTER(sample);
 

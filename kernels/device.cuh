@@ -37,8 +37,8 @@ struct Loop { u64 keys; u64 values; u64 carried; u32 base; u32 capacity; };
 
 struct Sequence { Loop loops[4]; u32 capacity; u32 n_loops; u32 window; u32 reserved; };
 
-// bf16 [rows, inputs], integers i8 [rows, inputs], scales float and sums i32 [rows, inputs / 32].
-struct Operand { u64 bf16; u64 integers; u64 scales; u64 sums; };
+// bf16 [rows, inputs], integers i8 [rows, inputs], scales float [rows, inputs / 32].
+struct Operand { u64 bf16; u64 integers; u64 scales; };
 
 // scale_type: 0 bf16, 1 f16.
 struct Weights { u64 numbers; u64 scales; u32 n_outputs; u32 n_inputs; u32 group; u32 scale_type; };
@@ -46,7 +46,7 @@ struct Weights { u64 numbers; u64 scales; u32 n_outputs; u32 n_inputs; u32 group
 struct Choice { u32 token; float log_probability; u32 is_finite; u32 position; };
 
 static_assert(sizeof(Row) == 16 && sizeof(Loop) == 32 && sizeof(Sequence) == 144, "shapes.rs has the same");
-static_assert(sizeof(Operand) == 32 && sizeof(Weights) == 32 && sizeof(Choice) == 16, "shapes.rs has the same");
+static_assert(sizeof(Operand) == 24 && sizeof(Weights) == 32 && sizeof(Choice) == 16, "shapes.rs has the same");
 
 template <class T> DEVICE T* at(u64 address) { return reinterpret_cast<T*>(address); }
 
@@ -69,12 +69,6 @@ DEVICE float warp_sum(float value) {
     return value;
 }
 
-DEVICE i32 warp_sum(i32 value) {
-#pragma unroll
-    for (u32 mask = WARP / 2; mask > 0; mask /= 2) value += shuffle_xor(value, mask);
-    return value;
-}
-
 DEVICE float warp_max(float value) {
 #pragma unroll
     for (u32 mask = WARP / 2; mask > 0; mask /= 2) value = fmaxf(value, shuffle_xor(value, mask));
@@ -87,20 +81,18 @@ DEVICE float block_sum(float value, float* scratch) {
     value = warp_sum(value);
     if (lane_of_thread() == 0) scratch[warp_of_thread()] = value;
     sync();
-    float sum = 0.0f;
-    for (u32 warp = 0; warp < blockDim.x / WARP; ++warp) sum += scratch[warp];
+    float of_lane = lane_of_thread() < blockDim.x / WARP ? scratch[lane_of_thread()] : 0.0f;
     sync();
-    return sum;
+    return warp_sum(of_lane);
 }
 
 DEVICE float block_max(float value, float* scratch) {
     value = warp_max(value);
     if (lane_of_thread() == 0) scratch[warp_of_thread()] = value;
     sync();
-    float largest = scratch[0];
-    for (u32 warp = 1; warp < blockDim.x / WARP; ++warp) largest = fmaxf(largest, scratch[warp]);
+    float of_lane = lane_of_thread() < blockDim.x / WARP ? scratch[lane_of_thread()] : -INFINITE_FLOAT;
     sync();
-    return largest;
+    return warp_max(of_lane);
 }
 
 // Called by a whole warp: lane i brings number first + i of an operand, `first` (row * inputs + column)
@@ -112,11 +104,7 @@ DEVICE void store_operand(const Operand& out, u64 first, float value) {
     if (vote(value != value)) largest = NAN_FLOAT;
     // Below that the inverse would overflow.
     i32 integer = largest < 1e-30f ? 0 : nearest(value * (127.0f / largest));
-    i32 sum = warp_sum(integer);
     at<bf16>(out.bf16)[first + lane] = to_bf16(value);
     at<i8>(out.integers)[first + lane] = i8(integer);
-    if (lane == 0) {
-        at<float>(out.scales)[first / WARP] = largest / 127.0f;
-        at<i32>(out.sums)[first / WARP] = sum;
-    }
+    if (lane == 0) at<float>(out.scales)[first / WARP] = largest / 127.0f;
 }

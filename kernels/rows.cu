@@ -5,9 +5,12 @@
 // operands  [rows, n], always in both forms
 //
 // embed     grid (rows, hidden / 256, rounded up) blocks of 256 threads
-// rms_norm  grid (rows) blocks of up to 1024 threads; n a multiple of 32
+// rms_norm  grid (rows, parts) blocks of up to 1024 threads; n a multiple of 32
 // hand_on   the same
-// gate      grid (rows, heads / 8, rounded up) blocks of 256 threads; a warp makes one head
+// gate      grid (rows, parts) blocks of 256 threads; hidden a multiple of 32
+//
+// Blocks of a row share its numbers, or its heads, out among them, and each reads all of the row for its mean of squares.
+// So few rows are done sooner, and the bits do not depend on the number of parts.
 //
 // All read 4 to 8 bytes and write up to 4 bytes a number; `gate` reads 2 * heads * hidden bytes of weights for each row of
 // a later loop. Next to the products that is nothing: what counts is that a block is done soon.
@@ -49,16 +52,30 @@ REGISTER(embed);
 // 1 / sqrt(mean of squares + eps), the same in all threads.
 DEVICE float norm_factor(const float* x, float eps, u32 n, float* scratch) {
     float sum = 0.0f;
-    for (u32 i = threadIdx.x; i < n; i += blockDim.x) sum += x[i] * x[i];
+#pragma unroll 2
+    for (u32 i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
+        float4 four = *reinterpret_cast<const float4*>(x + i);
+        sum += four.x * four.x + four.y * four.y + (four.z * four.z + four.w * four.w);
+    }
     return 1.0f / sqrtf(block_sum(sum, scratch) / float(n) + eps);
 }
 
+// What a block has to do of a row, a number each thread at a time.
+DEVICE u32 first_of_thread() { return blockIdx.y * blockDim.x + threadIdx.x; }
+DEVICE u32 step_of_thread() { return gridDim.y * blockDim.x; }
+
 DEVICE void norm_to_operand(const float* x, const float* weight, float eps, u32 n, const Operand& out, u32 row,
                             float* scratch) {
+    u32 i = first_of_thread();
+    // On their way while the mean is made.
+    float number = i < n ? x[i] : 0.0f, of_number = i < n ? weight[i] : 0.0f;
     float factor = norm_factor(x, eps, n, scratch);
     // Whole warps, as n is a multiple of 32.
-    for (u32 i = threadIdx.x; i < n; i += blockDim.x)
-        store_operand(out, u64(row) * n + i - lane_of_thread(), x[i] * factor * weight[i]);
+    while (i < n) {
+        store_operand(out, u64(row) * n + i - lane_of_thread(), number * factor * of_number);
+        i += step_of_thread();
+        if (i < n) number = x[i], of_number = weight[i];
+    }
 }
 
 KERNEL __launch_bounds__(1024)
@@ -80,33 +97,45 @@ KERNEL __launch_bounds__(1024)
     }
     float* carried = at<float>(sequence->loops[row.loop].carried) + u64(row.position) * n;
     float factor = normalize ? norm_factor(x, eps, n, scratch) : 1.0f;
-    for (u32 i = threadIdx.x; i < n; i += blockDim.x) carried[i] = normalize ? x[i] * factor * weight[i] : x[i];
+    for (u32 i = first_of_thread(); i < n; i += step_of_thread())
+        carried[i] = normalize ? x[i] * factor * weight[i] : x[i];
 }
 REGISTER(hand_on);
 
+// Products of eight weights with eight numbers of a row and of its norm's weight, and the squares of those numbers.
+DEVICE void add_eight(uint4 weights, const float* x, const float* norm_weight, float* product, float* squares) {
+    const u32 pairs[4] = {weights.x, weights.y, weights.z, weights.w};
+#pragma unroll
+    for (u32 half = 0; half < 2; ++half) {
+        float4 four = reinterpret_cast<const float4*>(x)[half], of = reinterpret_cast<const float4*>(norm_weight)[half];
+        *squares += four.x * four.x + four.y * four.y + (four.z * four.z + four.w * four.w);
+        *product += to_float(low_bf16(pairs[2 * half])) * (four.x * of.x) +
+                    to_float(high_bf16(pairs[2 * half])) * (four.y * of.y) +
+                    (to_float(low_bf16(pairs[2 * half + 1])) * (four.z * of.z) +
+                     to_float(high_bf16(pairs[2 * half + 1])) * (four.w * of.w));
+    }
+}
+
+// The factor of the norm is taken out of the sum, so that both sums are made at once.
 KERNEL __launch_bounds__(256)
     gate(const Row* rows, const float* states, const float* norm_weight, float eps, const bf16* w, const float* bias,
          u32 hidden, u32 n_heads, float* gates) {
     __shared__ float scratch[WARP];
-    u32 head = blockIdx.y * (blockDim.x / WARP) + warp_of_thread();
-    float* to = gates + u64(blockIdx.x) * n_heads + head;
-    if (rows[blockIdx.x].loop == 0) {
-        if (head < n_heads && lane_of_thread() == 0) *to = 1.0f;
-        return;
-    }
+    bool is_later = rows[blockIdx.x].loop != 0;
     const float* x = states + u64(blockIdx.x) * hidden;
-    float factor = norm_factor(x, eps, hidden, scratch);
-    if (n_heads <= head) return;
-    const u32* pairs = reinterpret_cast<const u32*>(w + u64(head) * hidden);
-    float sum = 0.0f;
+    for (u32 head = blockIdx.y; head < n_heads; head += gridDim.y) {
+        float product = 0.0f, squares = 0.0f, share = 1.0f;
+        if (is_later) {
 #pragma unroll 4
-    for (u32 i = 2 * lane_of_thread(); i < hidden; i += 2 * WARP) {
-        u32 pair = pairs[i / 2];
-        sum += to_float(low_bf16(pair)) * (x[i] * factor * norm_weight[i]);
-        sum += to_float(high_bf16(pair)) * (x[i + 1] * factor * norm_weight[i + 1]);
+            for (u32 i = 8 * threadIdx.x; i < hidden; i += 8 * blockDim.x)
+                add_eight(load16(w + u64(head) * hidden + i), x + i, norm_weight + i, &product, &squares);
+            product = block_sum(product, scratch);
+            squares = block_sum(squares, scratch);
+            float logit = product / sqrtf(squares / float(hidden) + eps) + bias[head];
+            float small = exp2f(fabsf(logit) * -1.4426950408889634f);
+            share = (logit < 0.0f ? small : 1.0f) / (1.0f + small);
+        }
+        if (threadIdx.x == 0) gates[u64(blockIdx.x) * n_heads + head] = share;
     }
-    float logit = warp_sum(sum) + bias[head];
-    float small = exp2f(fabsf(logit) * -1.4426950408889634f);
-    if (lane_of_thread() == 0) *to = (logit < 0.0f ? small : 1.0f) / (1.0f + small);
 }
 REGISTER(gate);

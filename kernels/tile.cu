@@ -356,14 +356,10 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
                 bits = max(bits, shuffle_xor(bits, 2));
                 largest = float_of_bits(bits);
                 float inverse = 127.0f / largest;
-                i32 integers[COLUMNS], sum = 0;
+                i32 integers[COLUMNS];
 #pragma unroll
-                for (u32 j = 0; j < COLUMNS; ++j) {
+                for (u32 j = 0; j < COLUMNS; ++j)
                     integers[j] = largest == 0.0f ? 0 : nearest(values[j] * inverse);
-                    sum += integers[j];
-                }
-                sum += shuffle_xor(sum, 1);
-                sum += shuffle_xor(sum, 2);
                 if (n_rows <= row) continue;
                 u64 first = u64(row) * n_outputs + output;
 #pragma unroll
@@ -372,10 +368,7 @@ template <class FORMAT, class SHAPE, bool IS_SWIGLU> struct Block {
                     at<u32>(y.bf16)[place / 2] = pack_bf16(values[j], values[j + 1]);
                     at<u16>(y.integers)[place / 2] = u16((integers[j] & 0xff) | (integers[j + 1] & 0xff) << 8);
                 }
-                if (t == 0) {
-                    at<float>(y.scales)[first / 32] = largest / 127.0f;
-                    at<i32>(y.sums)[first / 32] = sum;
-                }
+                if (t == 0) at<float>(y.scales)[first / 32] = largest / 127.0f;
             }
     }
 };

@@ -187,7 +187,6 @@ impl Launch<'_> {
         self.use_buffer(&operand.bf16);
         self.use_buffer(&operand.integers);
         self.use_buffer(&operand.scales);
-        self.use_buffer(&operand.sums);
         self.push(Argument::Operand(operand.operand()))
     }
 

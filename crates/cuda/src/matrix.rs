@@ -226,8 +226,6 @@ pub struct OperandBuffer {
     pub integers: Buffer<i8>,
     /// [rows, inputs / 32].
     pub scales: Buffer<f32>,
-    /// The sums of 32 integers each.
-    pub sums: Buffer<i32>,
     n_rows: usize,
     n_inputs: usize,
 }
@@ -244,7 +242,6 @@ impl OperandBuffer {
             bf16: device.poisoned(n)?,
             integers: device.poisoned(n)?,
             scales: device.poisoned(n / OPERAND_GROUP)?,
-            sums: device.poisoned(n / OPERAND_GROUP)?,
             n_rows,
             n_inputs,
         })
@@ -266,7 +263,6 @@ impl OperandBuffer {
             bf16: self.bf16.address(),
             integers: self.integers.address(),
             scales: self.scales.address(),
-            sums: self.sums.address(),
         }
     }
 }

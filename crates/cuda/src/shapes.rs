@@ -46,7 +46,6 @@ pub struct Operand {
     pub bf16: u64,
     pub integers: u64,
     pub scales: u64,
-    pub sums: u64,
 }
 
 /// The addresses and the shape of a [`Matrix`](crate::Matrix).
@@ -78,7 +77,7 @@ const _: () = assert!(
     size_of::<Row>() == 16
         && size_of::<Loop>() == 32
         && size_of::<Sequence>() == 144
-        && size_of::<Operand>() == 32
+        && size_of::<Operand>() == 24
         && size_of::<Weights>() == 32
         && size_of::<Choice>() == 16
 );

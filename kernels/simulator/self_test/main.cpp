@@ -205,7 +205,7 @@ static void copies_need_waits() {
     }
 }
 
-struct Operand { Address bf16, integers, scales, sums; };
+struct Operand { Address bf16, integers, scales; };
 
 static void operands() {
     std::vector<float> values(96, 0.0f);
@@ -214,15 +214,11 @@ static void operands() {
     Device<float> in(values), scales(std::vector<float>(3));
     Device<unsigned short> halves(std::vector<unsigned short>(96));
     Device<signed char> integers(std::vector<signed char>(96));
-    Device<int> sums(std::vector<int>(3));
-    CHECK(launch("store_32", {3, 32}, in.address, Operand{halves.address, integers.address, scales.address, sums.address}) == 0);
-    int sum = 0;
+    CHECK(launch("store_32", {3, 32}, in.address, Operand{halves.address, integers.address, scales.address}) == 0);
     for (size_t i = 0; i < 32; ++i) {
         int integer = int(lrintf(values[i] * (127.0f / 18.5f)));
         CHECK(integers.read()[i] == integer);
-        sum += integer;
     }
-    CHECK(sums.read()[0] == sum && sums.read()[1] == 0);
     CHECK(scales.read()[0] == 18.5f / 127.0f && scales.read()[1] == 0.0f && isnan(scales.read()[2]));
 }
 

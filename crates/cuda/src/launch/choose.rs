@@ -34,8 +34,9 @@ impl Device {
         launch.run([n_rows, 1, 1], N_THREADS)
     }
 
-    /// Draws from the first `n_usable` of `vocab` logits by a number `uniform` in 0..1; `top_k` 0 stands for all.
-    /// Where the temperature is not above 0, the likeliest is taken.
+    /// Draws from the first `n_usable` logits of each row of [rows, vocab]; row r by the number in 0..1 that stands in slot
+    /// `count + r` of `uniforms`, which is a ring. `top_k` 0 stands for all. Where the temperature is not above 0, the
+    /// likeliest is taken.
     ///
     /// # Errors
     /// A buffer is too short, there are too many tokens to tell apart, or the launch fails.
@@ -43,21 +44,25 @@ impl Device {
     pub fn sample(
         &self,
         logits: &Buffer<f32>,
+        n_rows: usize,
         vocab: usize,
         n_usable: usize,
         temperature: f32,
         top_k: usize,
         top_p: f32,
-        uniform: f32,
+        uniforms: &Buffer<f32>,
+        count: &Pinned<u32>,
         out: &mut Buffer<Choice>,
     ) -> Result<()> {
         if temperature <= 0.0 {
-            return self.argmax(logits, 1, vocab, n_usable, out);
+            return self.argmax(logits, n_rows, vocab, n_usable, out);
         }
         let launch = self.kernel("sample");
         launch.is_at_most("the vocabulary", vocab, MOST_TOKENS)?;
-        launch.holds("the logits", logits, vocab)?;
-        launch.holds("the choice", out, 1)?;
+        launch.holds("the logits", logits, size([n_rows, vocab]))?;
+        launch.holds("the numbers to draw by", uniforms, 1)?;
+        launch.is_at_least("the counter", count.len(), 1)?;
+        launch.holds("the choices", out, n_rows)?;
         launch
             .read(logits)
             .number(vocab)
@@ -65,9 +70,11 @@ impl Device {
             .float(temperature)
             .number(top_k.min(vocab))
             .float(top_p)
-            .float(uniform)
+            .read(uniforms)
+            .pinned(count)
+            .number(uniforms.len())
             .write(out)
-            .run([1, 1, 1], N_THREADS)
+            .run([n_rows, 1, 1], N_THREADS)
     }
 
     /// Appends the choice to a ring in the host's memory, with the position of the row it was made from, and counts it; rows

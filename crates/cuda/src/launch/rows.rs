@@ -13,10 +13,14 @@ pub(super) const KERNELS: &[&str] = &["embed", "rms_norm", "hand_on", "gate"];
 
 const N_THREADS: usize = 256;
 
-/// Of a block that takes a whole row.
+/// Of a block that makes norms.
 const MOST_THREADS: usize = 1024;
 
-const WARP: usize = 32;
+/// Up to so many rows a block does as little of a row as can be; beyond them there are blocks enough.
+const FEW_ROWS: usize = Device::MOST_FEW_ROWS;
+
+/// Heads whose gates a block makes where rows are many: they share what is read of the row.
+const HEADS: usize = 8;
 
 impl Device {
     /// What the first loop of each row begins with, or a later one, which takes up what the loop before left at the position
@@ -80,7 +84,7 @@ impl Device {
             .float(eps)
             .number(n)
             .operand(out)
-            .run([n_rows, 1, 1], n.min(MOST_THREADS))
+            .run([n_rows, n_parts(n_rows, n), 1], n.min(MOST_THREADS))
     }
 
     /// A row of the last loop gets its norm into `out`; what another loop made of its row goes to where the next loop finds
@@ -117,7 +121,7 @@ impl Device {
             .number(n)
             .number(usize::from(normalize))
             .operand(out)
-            .run([n_rows, 1, 1], n.min(MOST_THREADS))
+            .run([n_rows, n_parts(n_rows, n), 1], n.min(MOST_THREADS))
     }
 
     /// The share of the global branch for each row and head, [rows, heads]; 1 for rows of the first loop.
@@ -146,6 +150,7 @@ impl Device {
         launch.holds("the weights", w, size([n_heads, hidden]))?;
         launch.holds("the biases", bias, n_heads)?;
         launch.holds("the gates", gates, size([n_rows, n_heads]))?;
+        let n_parts = if n_rows <= FEW_ROWS { n_heads } else { n_heads.div_ceil(HEADS) };
         launch
             .read(rows)
             .read(states)
@@ -156,8 +161,13 @@ impl Device {
             .number(hidden)
             .number(n_heads)
             .write(gates)
-            .run([n_rows, n_heads.div_ceil(N_THREADS / WARP), 1], N_THREADS)
+            .run([n_rows, n_parts, 1], N_THREADS)
     }
+}
+
+/// Blocks that share a row of `n` numbers.
+fn n_parts(n_rows: usize, n: usize) -> usize {
+    if n_rows <= FEW_ROWS { n.div_ceil(MOST_THREADS) } else { 1 }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Choices against the rule of `crates/engine/src/sampler.rs`, and the ring that they go to.
+//! Choices against the rule of `crates/model/src/choose.rs`, and the ring that they go to.
 
 use crate::device::Device;
 use crate::launch::attention::reference::Random;
@@ -67,9 +67,10 @@ fn nothing_finite_is_said() {
     let mut out = device.upload(&[NOBODY]).unwrap();
     device.argmax(&logits, 1, 4, 3, &mut out).unwrap();
     assert_eq!(device.read(&out, 0..1).unwrap()[0].is_finite, 0);
-    device.sample(&logits, 4, 3, 1.0, 0, 1.0, 0.5, &mut out).unwrap();
+    let (uniforms, count) = (device.upload(&[0.5]).unwrap(), device.pinned(1).unwrap());
+    device.sample(&logits, 1, 4, 3, 1.0, 0, 1.0, &uniforms, &count, &mut out).unwrap();
     assert_eq!(device.read(&out, 0..1).unwrap()[0].is_finite, 0);
-    device.sample(&logits, 4, 0, 1.0, 0, 1.0, 0.5, &mut out).unwrap();
+    device.sample(&logits, 1, 4, 0, 1.0, 0, 1.0, &uniforms, &count, &mut out).unwrap();
     assert_eq!(device.read(&out, 0..1).unwrap()[0].is_finite, 0);
 }
 
@@ -114,9 +115,10 @@ fn place(candidates: &[(usize, f64)], rule: Rule, [top_p, uniform]: [f64; 2]) ->
 fn sample(device: &Device, logits: &[f32], n_usable: usize, rule: Rule) -> Choice {
     let Rule { temperature, top_k, top_p, uniform } = rule;
     let mut out = device.upload(&[NOBODY]).unwrap();
-    let buffer = device.upload(logits).unwrap();
+    let (buffer, vocab) = (device.upload(logits).unwrap(), logits.len());
+    let (uniforms, count) = (device.upload(&[uniform]).unwrap(), device.pinned(1).unwrap());
     device
-        .sample(&buffer, logits.len(), n_usable, temperature, top_k, top_p, uniform, &mut out)
+        .sample(&buffer, 1, vocab, n_usable, temperature, top_k, top_p, &uniforms, &count, &mut out)
         .unwrap();
     device.read(&out, 0..1).unwrap()[0]
 }
@@ -202,6 +204,50 @@ fn a_whole_vocabulary_is_drawn_from() {
     }
 }
 
+/// Rows have the numbers that follow the count of choices so far, and begin again where the ring ends.
+#[test]
+fn rows_draw_by_the_numbers_that_come_next() {
+    let Some(device) = crate::device_for_test!() else { return };
+    let random = &mut Random::fresh();
+    let (vocab, rule) = (900, Rule { temperature: 0.9, top_k: 50, top_p: 0.95, uniform: 0.0 });
+    let rows = logits(random, 3 * vocab);
+    let numbers: Vec<f32> = (0..4).map(|_| random.float().abs().min(0.999_999_9)).collect();
+    let (buffer, uniforms) = (device.upload(&rows).unwrap(), device.upload(&numbers).unwrap());
+    let (ring, count) = (device.pinned(4).unwrap(), device.pinned(1).unwrap());
+    let mut next_rows = device.upload(&[Row::default()]).unwrap();
+    let graph_out = &mut device.upload(&[NOBODY; 4]).unwrap();
+    let graph = device
+        .capture(|device| {
+            device.sample(
+                &buffer,
+                3,
+                vocab,
+                vocab,
+                rule.temperature,
+                rule.top_k,
+                rule.top_p,
+                &uniforms,
+                &count,
+                graph_out,
+            )?;
+            device.next(&mut next_rows, 1, graph_out, &ring, &count)
+        })
+        .unwrap();
+    for n_before in 0..6 {
+        assert_eq!(count.get(0), Some(n_before as u32));
+        graph.launch().unwrap();
+        let choices = device.read(graph_out, 0..4).unwrap();
+        assert_eq!(choices[3].is_finite, 99);
+        for (row, choice) in choices[..3].iter().enumerate() {
+            let uniform = numbers[(n_before + row) % 4];
+            let alone =
+                sample(&device, &rows[row * vocab..][..vocab], vocab, Rule { uniform, ..rule });
+            assert_eq!(*choice, alone, "{n_before} {row}");
+        }
+        device.synchronize().unwrap();
+    }
+}
+
 #[test]
 fn choices_go_to_the_ring_and_to_the_rows() {
     let Some(device) = crate::device_for_test!() else { return };
@@ -225,17 +271,18 @@ fn what_does_not_fit_is_refused() {
     let Some(device) = crate::device_for_test!() else { return };
     let logits = device.zeroed(8).unwrap();
     let mut out = device.zeroed(1).unwrap();
+    let (uniforms, count) = (device.upload(&[0.5]).unwrap(), device.pinned(1).unwrap());
     let message = |result: crate::Result<()>| result.unwrap_err().to_string();
     assert_eq!(
         message(device.argmax(&logits, 2, 4, 4, &mut out)),
         "argmax: the choices is 1; expected at least 2"
     );
     assert_eq!(
-        message(device.sample(&logits, 9, 9, 1.0, 0, 1.0, 0.5, &mut out)),
+        message(device.sample(&logits, 1, 9, 9, 1.0, 0, 1.0, &uniforms, &count, &mut out)),
         "sample: the logits is 8; expected at least 9"
     );
     assert_eq!(
-        message(device.sample(&logits, 1 << 18, 8, 1.0, 0, 1.0, 0.5, &mut out)),
+        message(device.sample(&logits, 1, 1 << 18, 8, 1.0, 0, 1.0, &uniforms, &count, &mut out)),
         "sample: the vocabulary is 262144; expected at most 262143"
     );
 }

@@ -160,7 +160,6 @@ fn swiglu(device: &Device, x: &Rounded, [gate, up]: [&Stored; 2]) -> Result<Roun
         bf16: device.read(&y.bf16, 0..n)?,
         integers: device.read(&y.integers, 0..n)?,
         scales: device.read(&y.scales, 0..n / 32)?,
-        sums: device.read(&y.sums, 0..n / 32)?,
     })
 }
 
@@ -189,7 +188,6 @@ fn check_swiglu(device: &Device, shape: MatrixShape, n_rows: usize) {
             (scale - largest / 127.0).abs() <= most_wrong / 127.0,
             "{shape:?} {n_rows} {group}"
         );
-        let mut sum = 0;
         for (i, [expected, error]) in expected.iter().enumerate() {
             let at = group * 32 + i;
             let (bf16, integer) = (found.bf16[at].to_f64(), found.integers[at]);
@@ -203,9 +201,7 @@ fn check_swiglu(device: &Device, shape: MatrixShape, n_rows: usize) {
                 (value - expected).abs() <= most_wrong + 0.5001 * scale,
                 "{shape:?} {n_rows} {at}: {value} {expected}"
             );
-            sum += i32::from(integer);
         }
-        assert_eq!(found.sums[group], sum);
     }
     let again = swiglu(device, &x, [&gate, &up]).unwrap();
     assert!(found.has_same_bits(&again), "{shape:?} {n_rows}");
@@ -242,7 +238,6 @@ fn swiglu_of_a_row_has_the_same_bits_alone() {
                 bf16: all.bf16[row * 64..][..64].to_vec(),
                 integers: all.integers[row * 64..][..64].to_vec(),
                 scales: all.scales[row * 2..][..2].to_vec(),
-                sums: all.sums[row * 2..][..2].to_vec(),
             };
             assert!(alone.has_same_bits(&among), "{shape:?} {row}");
         }

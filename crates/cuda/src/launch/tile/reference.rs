@@ -13,7 +13,6 @@ pub(in crate::launch) struct Rounded {
     pub(in crate::launch) bf16: Vec<bf16>,
     pub(in crate::launch) integers: Vec<i8>,
     pub(in crate::launch) scales: Vec<f32>,
-    pub(in crate::launch) sums: Vec<i32>,
 }
 
 /// As `crates/model/src/operand.rs` rounds activations to bytes.
@@ -24,7 +23,6 @@ pub(in crate::launch) fn round(values: &[f32]) -> Rounded {
         let inverse = if largest == 0.0 { 0.0 } else { 127.0 / largest };
         let integers: Vec<i8> =
             values.iter().map(|x| (x * inverse).round_ties_even() as i8).collect();
-        rounded.sums.push(integers.iter().map(|q| i32::from(*q)).sum());
         rounded.scales.push(largest / 127.0);
         rounded.bf16.extend(values.iter().map(|x| bf16::from_f32(*x)));
         rounded.integers.extend(integers);
@@ -42,7 +40,6 @@ impl Rounded {
         device.write(&mut operand.bf16, 0, &self.bf16)?;
         device.write(&mut operand.integers, 0, &self.integers)?;
         device.write(&mut operand.scales, 0, &self.scales)?;
-        device.write(&mut operand.sums, 0, &self.sums)?;
         Ok(operand)
     }
 
@@ -50,7 +47,6 @@ impl Rounded {
         self.bf16.iter().map(|x| x.to_bits()).eq(other.bf16.iter().map(|x| x.to_bits()))
             && self.integers == other.integers
             && self.scales.iter().map(|x| x.to_bits()).eq(other.scales.iter().map(|x| x.to_bits()))
-            && self.sums == other.sums
     }
 
     /// Number `i` as weights of a format meet it.

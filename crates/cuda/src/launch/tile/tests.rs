@@ -130,7 +130,6 @@ fn tile_swiglu(device: &Device, blocks: Blocks, x: &Rounded, w: [&Stored; 2]) ->
         bf16: device.read(&y.bf16, 0..y.bf16.len())?,
         integers: device.read(&y.integers, 0..y.integers.len())?,
         scales: device.read(&y.scales, 0..y.scales.len())?,
-        sums: device.read(&y.sums, 0..y.sums.len())?,
     })
 }
 
@@ -154,7 +153,6 @@ fn check_swiglu(device: &Device, shape: MatrixShape, n_rows: usize) {
             "{shape:?} {n_rows}: {scale} {largest}"
         );
         let integers = &large.integers[range.clone()];
-        assert_eq!(large.sums[group], integers.iter().map(|q| i32::from(*q)).sum::<i32>());
         for ((expected, integer), bf16) in expected.iter().zip(integers).zip(&large.bf16[range]) {
             let place = format!("{shape:?} {n_rows} group {group}: {expected} {integer} {bf16}");
             let error = (scale * f64::from(*integer) - expected).abs();
