@@ -27,5 +27,6 @@ pub use crate::error::Error;
 pub use crate::handle::{Generation, Handle};
 pub use crate::options::Options;
 pub use crate::request::{
-    CancelFlag, Choice, Finish, ModelInfo, Outcome, Priority, Request, Sampling, Status,
+    CancelFlag, Finish, ModelInfo, Outcome, Priority, Request, Sampling, Status,
 };
+pub use model::Choice;

@@ -83,15 +83,6 @@ impl Default for Request {
     }
 }
 
-/// A token that was generated.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Choice {
-    pub token: u32,
-    /// Natural logarithm of the probability that the model gave it, whatever the sampling: temperature 1 over all usable
-    /// tokens.
-    pub log_probability: f32,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Finish {
     /// A stop token was chosen.

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
-use model::{Logits, Plt};
+use model::{Choice, Draws, Plt};
 
 use crate::drafter::Drafter;
 use crate::pace::Pace;
 use crate::sampler::Sampler;
 use crate::sequence::Sequence;
-use crate::{CancelFlag, Choice, Error, Finish, Outcome, Priority, Request};
+use crate::{CancelFlag, Error, Finish, Outcome, Priority, Request};
 
 /// A request and who waits for it.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(crate) struct Running {
     outcome: Outcome,
     sampler: Sampler,
     drafter: Drafter,
-    /// Greedy text of this model comes faster where it is left to itself for some tokens.
+    /// Text of this model comes faster where it is left to itself for some tokens.
     runs_ahead: bool,
     phase: Phase,
 }
@@ -174,7 +174,10 @@ impl Running {
         let Some(logits) = self.sequence.settle(model, chunk, keep_going)? else { return Ok(None) };
         let n_prompt = self.sequence.len();
         let mut text = Text { n_chosen: n_prompt, pending: None };
-        let finish = self.choose(&mut text, &logits, model)?;
+        let uniforms = self.sampler.upcoming(1);
+        let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
+        let choice = draws.choose(0, &logits.last()?);
+        let finish = self.take_choices(&mut text, &[choice], model)?;
         self.phase = Phase::Decoding(text);
         Ok(finish)
     }
@@ -198,17 +201,18 @@ impl Running {
             whole.extend(&tokens);
             tokens.extend(self.drafter.guess(&whole, limit));
         }
-        if let (true, 0, [token]) = (self.runs_ahead, n_guessed, tokens.as_slice())
-            && self.sampler.is_greedy()
-        {
+        if let (true, 0, [token]) = (self.runs_ahead, n_guessed, tokens.as_slice()) {
             return self.run_ahead(model, text, *token, keep_going);
         }
         let n_before = self.outcome.n_generated;
         let (n_drafted, n_accepted) = (self.outcome.n_drafted, self.outcome.n_accepted);
-        let logits = self.sequence.step(model, &tokens)?;
+        let n_read = 1 + self.sequence.len() + tokens.len() - text.n_chosen;
+        let uniforms = self.sampler.upcoming(n_read);
+        let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
+        let choices = self.sequence.step(model, &tokens, draws)?;
         let had_guesses = text.n_chosen < self.sequence.len();
         self.outcome.n_passes += 1;
-        let finish = self.choose(&mut text, &logits, model)?;
+        let finish = self.take_choices(&mut text, &choices, model)?;
         self.phase = Phase::Decoding(text);
         let n_checked = self.outcome.n_drafted - n_drafted;
         let missed = self.outcome.n_accepted - n_accepted < n_checked;
@@ -225,49 +229,44 @@ impl Running {
         token: u32,
         mut keep_going: impl FnMut() -> bool,
     ) -> Result<Option<Finish>, model::Error> {
-        let Self { job, sequence, outcome, drafter, .. } = self;
+        let Self { job, sequence, outcome, drafter, sampler, .. } = self;
         let mut whole = sequence.tokens().to_vec();
         whole.push(token);
         let n_left = job.request.max_tokens - outcome.n_generated;
+        let uniforms = sampler.upcoming(n_left.min(AHEAD));
+        let draws = Draws { rule: sampler.rule(), uniforms: &uniforms };
         let mut finish = None;
         let mut started = Instant::now();
-        sequence.decode_while(
-            model,
-            token,
-            job.request.n_usable_tokens,
-            n_left.min(AHEAD),
-            |token, log_probability| {
-                outcome.n_passes += 1;
-                let choice = Choice { token, log_probability };
-                finish = take(job, outcome, choice, text.n_chosen, model);
-                if finish.is_some() {
-                    return false;
-                }
-                whole.push(token);
-                text = Text { n_chosen: text.n_chosen + 1, pending: Some(token) };
-                drafter.observe(1, 0, false, false, started.elapsed());
-                started = Instant::now();
-                let n_left = job.request.max_tokens - outcome.n_generated;
-                let n_room = model.config().max_positions - whole.len();
-                let limit = n_left.saturating_sub(1).min(n_room);
-                keep_going() && (limit == 0 || drafter.guess(&whole, limit).is_empty())
-            },
-        )?;
+        let n_chosen = sequence.decode_while(model, token, draws, n_left.min(AHEAD), |choice| {
+            outcome.n_passes += 1;
+            finish = take(job, outcome, choice, text.n_chosen, model);
+            if finish.is_some() {
+                return false;
+            }
+            whole.push(choice.token);
+            text = Text { n_chosen: text.n_chosen + 1, pending: Some(choice.token) };
+            drafter.observe(1, 0, false, false, started.elapsed());
+            started = Instant::now();
+            let n_left = job.request.max_tokens - outcome.n_generated;
+            let n_room = model.config().max_positions - whole.len();
+            let limit = n_left.saturating_sub(1).min(n_room);
+            keep_going() && (limit == 0 || drafter.guess(&whole, limit).is_empty())
+        })?;
+        sampler.skip(n_chosen);
         self.phase = Phase::Decoding(text);
         Ok(finish)
     }
 
-    /// Chooses a token from each row of logits, as long as the guesses that follow agree.
-    fn choose(
+    /// Takes what was chosen after each token, as long as the guesses that follow agree.
+    fn take_choices(
         &mut self,
         text: &mut Text,
-        logits: &Logits,
+        choices: &[Option<Choice>],
         model: &Plt,
     ) -> Result<Option<Finish>, model::Error> {
-        for row in 0..logits.n_rows() {
-            let Some(choice) = self.sampler.choose(&logits.row(row)?) else {
-                return Err(model::Error::NotFinite);
-            };
+        for choice in choices {
+            let choice = choice.ok_or(model::Error::NotFinite)?;
+            self.sampler.skip(1);
             let token = choice.token;
             let guess = self.sequence.tokens().get(text.n_chosen).copied();
             if guess.is_some() {

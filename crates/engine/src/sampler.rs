@@ -1,74 +1,48 @@
-//! Choosing a token from a row of logits.
+//! How the tokens of one request are chosen, and the random numbers that they are drawn by.
 
-use model::{likeliest, log_probability};
+use model::Rule;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Choice, Sampling};
+use crate::Sampling;
 
 /// Draws tokens of one request; the same seed and logits give the same tokens on every machine.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    sampling: Sampling,
-    n_usable_tokens: usize,
+    rule: Rule,
     random: ChaCha8Rng,
 }
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling, n_usable_tokens: usize) -> Self {
-        Self { sampling, n_usable_tokens, random: ChaCha8Rng::seed_from_u64(sampling.seed) }
+        let Sampling { temperature, top_p, top_k, seed } = sampling;
+        let rule = Rule { n_usable_tokens, temperature, top_p, top_k };
+        Self { rule, random: ChaCha8Rng::seed_from_u64(seed) }
     }
 
-    /// `None` when no usable logit is a finite number.
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
-        let usable = &logits[..logits.len().min(self.n_usable_tokens)];
-        if self.is_greedy() {
-            return likeliest(usable)
-                .map(|(token, log_probability)| Choice { token, log_probability });
-        }
-        let token = self.draw(logits)?;
-        Some(Choice { token, log_probability: log_probability(usable, token) })
+    pub(crate) fn rule(&self) -> Rule {
+        self.rule
     }
 
-    /// The likeliest token is taken each time.
-    pub(crate) fn is_greedy(&self) -> bool {
-        self.sampling.temperature <= 0.0
+    /// The numbers that the next `n` tokens are drawn by; none where no token is drawn.
+    ///
+    /// They come again until [`Self::skip`] is called.
+    pub(crate) fn upcoming(&self, n: usize) -> Vec<f32> {
+        if self.rule.is_greedy() {
+            return Vec::new();
+        }
+        let mut random = self.random.clone();
+        (0..n).map(|_| random.random()).collect()
     }
 
-    fn draw(&mut self, logits: &[f32]) -> Option<u32> {
-        let usable = &logits[..logits.len().min(self.n_usable_tokens)];
-        if self.is_greedy() {
-            return likeliest(usable).map(|(token, _)| token);
+    /// `n` tokens were chosen by the next numbers.
+    pub(crate) fn skip(&mut self, n: usize) {
+        if self.rule.is_greedy() {
+            return;
         }
-        let mut candidates: Vec<(u32, f32)> = (0u32..)
-            .zip(usable)
-            .filter(|(_, logit)| logit.is_finite())
-            .map(|(id, logit)| (id, logit / self.sampling.temperature))
-            .collect();
-        candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        if self.sampling.top_k != 0 {
-            candidates.truncate(self.sampling.top_k);
+        for _ in 0..n {
+            self.random.random::<f32>();
         }
-        let largest = candidates.first()?.1;
-        for (_, weight) in &mut candidates {
-            *weight = (*weight - largest).exp();
-        }
-        let total: f32 = candidates.iter().map(|(_, weight)| weight).sum();
-        let mut kept = 0.0;
-        let n_kept = candidates
-            .iter()
-            .position(|(_, weight)| {
-                kept += weight;
-                self.sampling.top_p * total <= kept
-            })
-            .map_or(candidates.len(), |last| last + 1);
-        let mut left = self.random.random::<f32>() * kept;
-        let chosen = candidates[..n_kept].iter().find(|(_, weight)| {
-            left -= weight;
-            left <= 0.0
-        });
-        // Rounding can leave a sliver beyond the last candidate.
-        chosen.or(candidates[..n_kept].last()).map(|(id, _)| *id)
     }
 }
 
@@ -78,86 +52,32 @@ mod tests {
 
     const WARM: Sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0, seed: 1 };
 
-    /// Ids chosen in 4,000 draws with their shares in percent, rounded.
-    fn shares(sampling: Sampling, logits: &[f32]) -> Vec<(u32, u32)> {
-        let mut sampler = Sampler::new(sampling, usize::MAX);
-        let mut counts = vec![0u32; logits.len()];
-        for _ in 0..4000 {
-            counts[sampler.draw(logits).unwrap() as usize] += 1;
-        }
-        let percent = |count: u32| (f64::from(count) / 40.0).round() as u32;
-        (0u32..).zip(counts).filter(|(_, n)| 0 < *n).map(|(id, n)| (id, percent(n))).collect()
-    }
-
-    #[track_caller]
-    fn check_shares(sampling: Sampling, probabilities: &[f32], expected: &[(u32, u32)]) {
-        let logits: Vec<f32> = probabilities.iter().map(|p| p.ln()).collect();
-        let found = shares(sampling, &logits);
-        assert_eq!(found.len(), expected.len(), "{found:?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert_eq!(found.0, expected.0);
-            assert!(found.1.abs_diff(expected.1) <= 3, "{found:?} is far from {expected:?}");
-        }
+    fn sampler(seed: u64) -> Sampler {
+        Sampler::new(Sampling { seed, ..WARM }, usize::MAX)
     }
 
     #[test]
-    fn greedy_takes_the_first_largest_and_never_nan() {
-        let mut sampler = Sampler::new(Sampling::GREEDY, usize::MAX);
-        assert_eq!(sampler.draw(&[f32::NAN, 1.0, 3.0, 3.0, f32::NAN]), Some(2));
-        assert_eq!(sampler.draw(&[f32::NAN, f32::NAN]), None);
-        assert!(sampler.choose(&[]).is_none());
+    fn a_seed_gives_the_same_numbers_again() {
+        assert_eq!(sampler(7).upcoming(32), sampler(7).upcoming(32));
+        assert_ne!(sampler(7).upcoming(32), sampler(8).upcoming(32));
+        assert!(sampler(7).upcoming(1000).iter().all(|uniform| (0.0..1.0).contains(uniform)));
     }
 
     #[test]
-    fn draws_follow_the_distribution() {
-        check_shares(WARM, &[0.1, 0.6, 0.3], &[(0, 10), (1, 60), (2, 30)]);
+    fn numbers_come_again_until_they_were_used() {
+        let expected = sampler(7).upcoming(9);
+        let mut sampler = sampler(7);
+        assert_eq!(sampler.upcoming(4), expected[..4]);
+        sampler.skip(3);
+        assert_eq!(sampler.upcoming(5), expected[3..8]);
+        sampler.skip(1);
+        assert_eq!(sampler.upcoming(5), expected[4..]);
     }
 
     #[test]
-    fn top_k_keeps_the_k_likeliest() {
-        check_shares(Sampling { top_k: 2, ..WARM }, &[0.1, 0.6, 0.3], &[(1, 67), (2, 33)]);
-    }
-
-    #[test]
-    fn top_p_keeps_the_smallest_set_that_reaches_it() {
-        check_shares(Sampling { top_p: 0.5, ..WARM }, &[0.1, 0.6, 0.3], &[(1, 100)]);
-        check_shares(Sampling { top_p: 0.7, ..WARM }, &[0.1, 0.6, 0.3], &[(1, 67), (2, 33)]);
-    }
-
-    #[test]
-    fn temperature_sharpens() {
-        let cool = Sampling { temperature: 0.5, ..WARM };
-        check_shares(cool, &[0.25, 0.5, 0.25], &[(0, 17), (1, 67), (2, 17)]);
-    }
-
-    #[test]
-    fn padding_rows_are_never_chosen() {
-        for sampling in [Sampling::GREEDY, WARM] {
-            let mut sampler = Sampler::new(sampling, 2);
-            assert!((0..50).all(|_| sampler.draw(&[0.0, 0.0, 99.0]).unwrap() < 2));
-        }
-    }
-
-    #[test]
-    fn a_choice_knows_how_likely_it_was() {
-        let logits: Vec<f32> = [0.2_f32, 0.7, 0.1].iter().map(|p| p.ln() + 3.0).collect();
-        for sampling in [Sampling::GREEDY, Sampling { temperature: 0.01, ..WARM }] {
-            let choice = Sampler::new(sampling, usize::MAX).choose(&logits).unwrap();
-            assert_eq!(choice.token, 1);
-            assert!((choice.log_probability.exp() - 0.7).abs() < 1e-5, "{choice:?}");
-        }
-        // Rows of padding have no share, and neither has what is no number.
-        let choice = Sampler::new(Sampling::GREEDY, 3).choose(&[0.0, 0.0, f32::NAN, 9.0]).unwrap();
-        assert!((choice.log_probability.exp() - 0.5).abs() < 1e-5, "{choice:?}");
-    }
-
-    #[test]
-    fn a_seed_gives_the_same_draws_again() {
-        let draw = |seed| {
-            let mut sampler = Sampler::new(Sampling { seed, ..WARM }, usize::MAX);
-            (0..32).map(|_| sampler.draw(&[0.0; 100]).unwrap()).collect::<Vec<_>>()
-        };
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
+    fn where_no_token_is_drawn_there_are_no_numbers() {
+        let sampler = Sampler::new(Sampling::GREEDY, usize::MAX);
+        assert!(sampler.upcoming(4).is_empty());
+        assert!(sampler.rule().is_greedy());
     }
 }

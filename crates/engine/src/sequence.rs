@@ -1,6 +1,6 @@
 //! Texts that the model holds, and which of them a new prompt takes over as far as they agree.
 
-use model::{Cache, Logits, Plt};
+use model::{Cache, Choice, Draws, Logits, Plt};
 
 use crate::Options;
 
@@ -57,9 +57,14 @@ impl Sequence {
         model.settle_in_chunks(&mut self.cache, chunk, keep_going)
     }
 
-    /// Appends tokens in one pass over the weights; logits after every token that the last loop has reached with it.
-    pub(crate) fn step(&mut self, model: &Plt, tokens: &[u32]) -> Result<Logits, model::Error> {
-        model.step(tokens, &mut self.cache)
+    /// Appends tokens in one pass over the weights; a choice after every token that the last loop has reached with it.
+    pub(crate) fn step(
+        &mut self,
+        model: &Plt,
+        tokens: &[u32],
+        draws: Draws<'_>,
+    ) -> Result<Vec<Option<Choice>>, model::Error> {
+        model.step_choosing(tokens, draws, &mut self.cache)
     }
 
     /// Appends `token` and up to `max - 1` tokens more, as [`Plt::decode_while`].
@@ -67,11 +72,11 @@ impl Sequence {
         &mut self,
         model: &Plt,
         token: u32,
-        n_usable_tokens: usize,
+        draws: Draws<'_>,
         max: usize,
-        each: impl FnMut(u32, f32) -> bool,
+        each: impl FnMut(Choice) -> bool,
     ) -> Result<usize, model::Error> {
-        model.decode_while(token, &mut self.cache, n_usable_tokens, max, each)
+        model.decode_while(token, &mut self.cache, draws, max, each)
     }
 
     pub(crate) fn truncate(&mut self, len: usize) {

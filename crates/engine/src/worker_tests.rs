@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, unbounded};
-use model::{DType, DeviceChoice, LoadOptions};
+use model::{DType, DeviceChoice, Draws, LoadOptions};
 use proptest::prelude::*;
 
 use super::*;
@@ -263,17 +263,22 @@ fn a_gpu_runs_ahead_and_writes_what_single_steps_write() {
         }
     };
     assert!(model.runs_ahead());
-    let asked = Request {
-        n_usable_tokens: model.config().vocab_size,
-        ..request(Priority::Interactive, &[300, 11, 400, 12, 500, 13], 9)
-    };
-    let expected = plain(&model, &asked);
+    let drawn = Sampling { temperature: 0.8, top_p: 0.9, top_k: 30, seed: 4 };
     let mut bench = Bench::of(Options::default(), || built_in(DeviceChoice::Cuda(0)));
-    for (runs_ahead, drafts) in [(true, vec![]), (false, vec![]), (true, expected[..5].to_vec())] {
-        bench.worker.load();
-        bench.worker.runs_ahead = runs_ahead;
-        let (tokens, outcome) = bench.answer(Request { drafts, ..asked.clone() });
-        assert_eq!(tokens, expected, "{outcome:?}");
+    for sampling in [Sampling::GREEDY, drawn] {
+        let asked = Request {
+            n_usable_tokens: model.config().vocab_size,
+            sampling,
+            ..request(Priority::Interactive, &[300, 11, 400, 12, 500, 13], 9)
+        };
+        let expected = plain(&model, &asked);
+        let guesses = expected[..expected.len().min(5)].to_vec();
+        for (runs_ahead, drafts) in [(true, vec![]), (false, vec![]), (true, guesses)] {
+            bench.worker.load();
+            bench.worker.runs_ahead = runs_ahead;
+            let (tokens, outcome) = bench.answer(Request { drafts, ..asked.clone() });
+            assert_eq!(tokens, expected, "{sampling:?} {outcome:?}");
+        }
     }
 }
 
@@ -284,7 +289,10 @@ fn plain(model: &Plt, request: &Request) -> Vec<u32> {
     let mut sampler = Sampler::new(request.sampling, request.n_usable_tokens);
     let mut tokens = Vec::new();
     loop {
-        let token = sampler.choose(&logits.last().unwrap()).unwrap().token;
+        let uniforms = sampler.upcoming(1);
+        sampler.skip(1);
+        let draws = Draws { rule: sampler.rule(), uniforms: &uniforms };
+        let token = draws.choose(0, &logits.last().unwrap()).unwrap().token;
         if request.stop_tokens.contains(&token) {
             return tokens;
         }

@@ -1,23 +1,22 @@
-//! Greedy text, token by token, where nothing is asked in between but whether to go on.
+//! Text token by token, where nothing is asked in between but whether to go on.
 
 use crate::Error;
 use crate::cache::Cache;
-use crate::greedy::likeliest;
+use crate::choose::{Choice, Draws};
 use crate::plt::{Backend, Plt};
 
 impl Plt {
-    /// Appends `token`, takes the likeliest token to follow it as the next, and so on; no more than `max` times.
+    /// Appends `token`, chooses the token to follow it as the next, and so on; no more than `max` times.
     ///
-    /// `each` gets what was chosen, of the first `n_usable_tokens` ids, with the logarithm of its probability, and says
-    /// whether to go on. Then the sequence holds `token` and all that was chosen but the last, as if each had gone through
-    /// [`Plt::decode`]. Returns how many were chosen.
+    /// `each` gets what was chosen and says whether to go on. Then the sequence holds `token` and all that was chosen but the
+    /// last, as if each had gone through [`Plt::decode`]. Returns how many were chosen.
     pub fn decode_while(
         &self,
         token: u32,
         cache: &mut Cache,
-        n_usable_tokens: usize,
+        draws: Draws<'_>,
         max: usize,
-        mut each: impl FnMut(u32, f32) -> bool,
+        mut each: impl FnMut(Choice) -> bool,
     ) -> Result<usize, Error> {
         self.check(&[token])?;
         if !cache.is_settled() {
@@ -28,25 +27,24 @@ impl Plt {
         if n_room == 0 && 0 < max {
             return Err(Error::ContextFull { position: cache.len(), n_context: max_positions });
         }
-        let max = max.min(n_room);
+        let max = max.min(n_room).min(draws.most());
         match &self.backend {
             Backend::Host(_) => {
                 let mut logits = Vec::new();
                 let mut next = token;
-                for n_chosen in 1..=max {
+                for idx in 0..max {
                     self.decode_into(next, cache, &mut logits)?;
-                    let usable = &logits[..logits.len().min(n_usable_tokens)];
-                    let (chosen, log_probability) = likeliest(usable).ok_or(Error::NotFinite)?;
-                    if !each(chosen, log_probability) {
-                        return Ok(n_chosen);
+                    let choice = draws.choose(idx, &logits).ok_or(Error::NotFinite)?;
+                    if !each(choice) {
+                        return Ok(idx + 1);
                     }
-                    next = chosen;
+                    next = choice.token;
                 }
                 Ok(max)
             }
             Backend::Device(twin) => {
                 let shape = (&self.config, &self.cache_shape);
-                twin.decode_while(token, cache, shape, (n_usable_tokens, max), &mut each)
+                twin.decode_while(token, cache, shape, draws, max, &mut each)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 mod ahead;
 
+mod few;
+
 mod layer;
 
 pub(crate) mod place;
@@ -18,6 +20,7 @@ use std::time::Instant;
 use cuda::Buffer;
 
 use self::ahead::Ahead;
+use self::few::Graphs;
 use self::layer::{Constants, Layer, stored};
 use self::room::Room;
 use self::upload::{Target, stacked};
@@ -43,6 +46,7 @@ pub(crate) struct Twin {
 #[derive(Debug)]
 struct Place {
     room: Room,
+    graphs: Graphs,
     ahead: Ahead,
 }
 
@@ -77,7 +81,7 @@ impl Twin {
         let room = Room::new(&device, config, &constants)?;
         let ahead = Ahead::new(&device)?;
         device.synchronize()?;
-        let place = Mutex::new(Place { room, ahead });
+        let place = Mutex::new(Place { room, graphs: Graphs::default(), ahead });
         Ok(Self { device, constants, embeddings, head, norm, layers, place })
     }
 

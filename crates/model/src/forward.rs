@@ -4,7 +4,8 @@ use candle_core::{Device, Tensor};
 
 use crate::Error;
 use crate::cache::{Cache, Span};
-use crate::pass::{Climb, Part, Pass};
+use crate::choose::{Choice, Draws};
+use crate::pass::{Climb, Output, Part, Pass, Reads};
 use crate::plt::{Backend, Plt};
 use crate::schedule::{Run, Shape, plan};
 use crate::stack::Stack;
@@ -45,7 +46,7 @@ impl Plt {
     ///
     /// Any division of a text into chunks gives the same result. When it fails, the sequence is as it was before.
     pub fn extend(&self, tokens: &[u32], cache: &mut Cache) -> Result<(), Error> {
-        self.run_first_loop(tokens, false, cache, &mut || true).map(drop)
+        self.run_first_loop(tokens, Reads::Nothing, cache, &mut || true).map(drop)
     }
 
     /// The same, asking `keep_going` before each layer; where it says no, the answer is `false` and the sequence is as it was.
@@ -55,7 +56,7 @@ impl Plt {
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Error> {
-        match self.run_first_loop(tokens, false, cache, keep_going) {
+        match self.run_first_loop(tokens, Reads::Nothing, cache, keep_going) {
             Ok(_) => Ok(true),
             Err(Error::Stopped) => Ok(false),
             Err(error) => Err(error),
@@ -100,9 +101,9 @@ impl Plt {
             return Err(Error::NoTokens);
         }
         let start = cache.len();
-        let reads = self.config.n_loops == 1;
-        let logits = self.run_first_loop(tokens, reads, cache, &mut || true)?;
-        if let Some(logits) = logits {
+        let reads = if self.config.n_loops == 1 { Reads::Logits } else { Reads::Nothing };
+        let output = self.run_first_loop(tokens, reads, cache, &mut || true)?;
+        if let Some(logits) = output.logits() {
             return Ok(logits);
         }
         let mut rows = Vec::new();
@@ -110,9 +111,10 @@ impl Plt {
             for first in (start..cache.len()).step_by(self.cache_shape.chunk) {
                 let end = cache.len().min(first + self.cache_shape.chunk);
                 let part = Part { loop_idx, positions: first..end };
-                let reads = loop_idx + 1 == self.config.n_loops;
-                let logits = self.run_part(part, None, reads, cache, &mut || true)?;
-                rows.extend(logits.map(|logits| logits.rows));
+                let is_last = loop_idx + 1 == self.config.n_loops;
+                let reads = if is_last { Reads::Logits } else { Reads::Nothing };
+                let output = self.run_part(part, None, reads, cache, &mut || true)?;
+                rows.extend(output.logits().map(|logits| logits.rows));
                 cache.extend_span(loop_idx, end);
             }
         }
@@ -135,6 +137,34 @@ impl Plt {
     /// that the last loop comes to: after one token of the text that all loops have been through, this is that token,
     /// and the tokens behind it are guesses that the next pass takes the second loop through, and so on.
     pub fn step(&self, tokens: &[u32], cache: &mut Cache) -> Result<Logits, Error> {
+        self.step_reading(tokens, Reads::Logits, cache)?.logits().ok_or(Error::NoTokens)
+    }
+
+    /// The same, with a choice after each of those tokens in place of logits, which on a GPU stay there.
+    ///
+    /// A choice is `None` where no usable logit is a finite number.
+    pub fn step_choosing(
+        &self,
+        tokens: &[u32],
+        draws: Draws<'_>,
+        cache: &mut Cache,
+    ) -> Result<Vec<Option<Choice>>, Error> {
+        match self.step_reading(tokens, Reads::Choices(draws), cache)? {
+            Output::Choices(choices) => Ok(choices),
+            Output::Logits(logits) => {
+                let n = logits.n_rows().min(draws.most());
+                (0..n).map(|row| Ok(draws.choose(row, &logits.row(row)?))).collect()
+            }
+            Output::Nothing => Err(Error::NoTokens),
+        }
+    }
+
+    fn step_reading(
+        &self,
+        tokens: &[u32],
+        reads: Reads<'_>,
+        cache: &mut Cache,
+    ) -> Result<Output, Error> {
         if let ([token], Backend::Host(host)) = (tokens, &self.backend)
             && let Stack::Single(single) = &host.stack
             && cache.is_settled()
@@ -142,7 +172,7 @@ impl Plt {
             let mut logits = Vec::new();
             self.decode_with(host, single, *token, cache, &mut logits)?;
             let rows = Tensor::from_vec(logits, (1, self.config.vocab_size), &Device::Cpu)?;
-            return Ok(Logits::new(rows));
+            return Ok(Output::Logits(Logits::new(rows)));
         }
         let start = cache.len();
         let is_close = |span: &Span| start - span.to < self.cache_shape.chunk;
@@ -170,13 +200,13 @@ impl Plt {
         if parts.last().is_none_or(|part| part.loop_idx + 1 < self.config.n_loops) {
             return Err(Error::NoTokens);
         }
-        let pass = Pass { parts, appended: tokens, climb: None, reads: true };
-        let logits = self.run(&pass, cache, &mut || true)?;
+        let pass = Pass { parts, appended: tokens, climb: None, reads };
+        let output = self.run(&pass, cache, &mut || true)?;
         cache.advance(tokens);
         for Part { loop_idx, positions } in pass.parts.iter().filter(|part| 0 < part.loop_idx) {
             cache.extend_span(*loop_idx, positions.end);
         }
-        logits.ok_or(Error::NoTokens)
+        Ok(output)
     }
 
     /// As [`Plt::decode`], into `logits`, whose room is used again: nothing is allocated but where the sequence outgrows its room.
@@ -236,18 +266,18 @@ impl Plt {
     fn run_first_loop(
         &self,
         tokens: &[u32],
-        reads: bool,
+        reads: Reads<'_>,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Logits>, Error> {
+    ) -> Result<Output, Error> {
         self.check(tokens)?;
         cache.reserve(tokens.len())?;
         let positions = cache.len()..cache.len() + tokens.len();
         let parts = vec![Part { loop_idx: 0, positions }];
         let pass = Pass { parts, appended: tokens, climb: None, reads };
-        let logits = self.run(&pass, cache, keep_going)?;
+        let output = self.run(&pass, cache, keep_going)?;
         cache.advance(tokens);
-        Ok(logits)
+        Ok(output)
     }
 
     /// A later loop through all layers from `start` to the end.
@@ -264,7 +294,7 @@ impl Plt {
         while position < cache.len() {
             let end = cache.len().min(position + chunk);
             let part = Part { loop_idx, positions: position..end };
-            self.run_part(part, None, false, cache, keep_going)?;
+            self.run_part(part, None, Reads::Nothing, cache, keep_going)?;
             cache.set_span(loop_idx, Span { from, to: end });
             position = end;
         }
@@ -288,7 +318,7 @@ impl Plt {
         while position < cache.len() {
             let end = cache.len().min(position + chunk);
             let part = Part { loop_idx, positions: position..end };
-            self.run_part(part, Some(climb), false, cache, keep_going)?;
+            self.run_part(part, Some(climb), Reads::Nothing, cache, keep_going)?;
             position = end;
         }
         cache.set_span(loop_idx, Span { from: start + shape.reach(), to: cache.len() });
@@ -300,10 +330,10 @@ impl Plt {
         &self,
         part: Part,
         climb: Option<Climb>,
-        reads: bool,
+        reads: Reads<'_>,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Logits>, Error> {
+    ) -> Result<Output, Error> {
         let pass = Pass { parts: vec![part], appended: &[], climb, reads };
         self.run(&pass, cache, keep_going)
     }
@@ -314,12 +344,15 @@ impl Plt {
         pass: &Pass<'_>,
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Logits>, Error> {
+    ) -> Result<Output, Error> {
         for Part { loop_idx, positions } in pass.parts.iter().filter(|part| 0 < part.loop_idx) {
             cache.make_room(*loop_idx, positions)?;
         }
         match &self.backend {
-            Backend::Host(host) => host.run(pass, &self.config, cache, keep_going),
+            Backend::Host(host) => {
+                let logits = host.run(pass, &self.config, cache, keep_going)?;
+                Ok(logits.map_or(Output::Nothing, Output::Logits))
+            }
             Backend::Device(twin) => {
                 twin.run(pass, (&self.config, &self.cache_shape), cache, keep_going)
             }

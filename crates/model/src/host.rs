@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::forward::Logits;
 use crate::layer::RmsNorm;
 use crate::linear::{Linear, Table};
-use crate::pass::{Part, Pass};
+use crate::pass::{Part, Pass, Reads};
 use crate::real::Real;
 use crate::stack::Stack;
 use crate::{Error, Weights};
@@ -88,7 +88,7 @@ impl Host {
                 cache.host_mut()?.output = Some(states.narrow(0, positions.len() - 1, 1)?);
                 cache.set_output_at(len);
             }
-            if pass.reads {
+            if !matches!(pass.reads, Reads::Nothing) {
                 logits = Some(self.read_out(&states)?);
             }
         }

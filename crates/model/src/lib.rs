@@ -70,7 +70,7 @@ mod placement;
 
 mod plt;
 
-mod greedy;
+mod choose;
 
 mod gpus;
 
@@ -81,11 +81,11 @@ mod ahead;
 mod forward;
 
 pub use crate::cache::{Cache, CacheFormat, CacheOptions, LaterLoops};
+pub use crate::choose::{Choice, Draws, Rule, likeliest};
 pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::gpus::gpus;
-pub use crate::greedy::{likeliest, log_probability};
 pub use crate::placement::{DeviceChoice, Placement};
 pub use crate::plt::{DType, LoadOptions, Plt};
 pub use crate::pool::set_n_threads;

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::choose::{Choice, Draws};
+use crate::forward::Logits;
+
 /// Consecutive tokens in one loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -26,8 +29,35 @@ pub(crate) struct Pass<'a> {
     /// Where it is nothing, all rows go through all layers. What each loop hands on is kept of those that do, and so is
     /// what the last loop makes of the last token.
     pub(crate) climb: Option<Climb>,
-    /// Logits are wanted after each row of the last loop.
-    pub(crate) reads: bool,
+    /// After each row of the last loop.
+    pub(crate) reads: Reads<'a>,
+}
+
+/// What is wanted of the rows of the last loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reads<'a> {
+    Nothing,
+    Logits,
+    /// The CPU answers with logits, which cost it nothing to hand out.
+    Choices(Draws<'a>),
+}
+
+/// What came of that, row by row.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Nothing,
+    Logits(Logits),
+    /// No more than can be drawn; `None` after a row without a finite logit.
+    Choices(Vec<Option<Choice>>),
+}
+
+impl Output {
+    pub(crate) fn logits(self) -> Option<Logits> {
+        match self {
+            Self::Logits(logits) => Some(logits),
+            Self::Nothing | Self::Choices(_) => None,
+        }
+    }
 }
 
 /// How high through the layers each token of a tail goes: as high as what follows looks back.

@@ -139,8 +139,7 @@ impl Plt {
             Ok(logits)
         });
         let error = place::distance(&found?, &expected?);
-        // Rounding alone makes a few hundredths.
-        if error < place::MOST_DISTANCE {
+        if error < place::most_distance(weights) {
             return Ok(self);
         }
         let reason =

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
-use crate::LaterLoops;
+use crate::{Draws, LaterLoops, Rule};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -475,7 +475,7 @@ fn text_that_is_left_to_itself_is_that_of_single_steps() {
             let logits = model.decode(token, &mut plain).unwrap().last().unwrap();
             let choice = crate::likeliest(&logits[..40]).unwrap();
             expected.push(choice);
-            token = choice.0;
+            token = choice.token;
         }
         let mut cache = model.new_cache();
         model.extend(&prompt, &mut cache).unwrap();
@@ -484,14 +484,14 @@ fn text_that_is_left_to_itself_is_that_of_single_steps() {
         for (wanted, max) in [(1, 1), (4, 20), (25, 25)] {
             let mut n_here = 0;
             let n_chosen = model
-                .decode_while(token, &mut cache, 40, max, |token, log_probability| {
-                    found.push((token, log_probability));
+                .decode_while(token, &mut cache, Draws::greedy(40), max, |choice| {
+                    found.push(choice);
                     n_here += 1;
                     n_here < wanted
                 })
                 .unwrap();
             assert_eq!(n_chosen, wanted);
-            token = found[found.len() - 1].0;
+            token = found[found.len() - 1].token;
         }
         assert_eq!(found, expected, "{}", fixture.name);
         assert_eq!(cache.tokens(), plain.tokens());
@@ -500,13 +500,59 @@ fn text_that_is_left_to_itself_is_that_of_single_steps() {
     }
 }
 
+/// A number in 0..1 for each token, the same each time.
+fn uniforms(n: usize) -> Vec<f32> {
+    (0..n).map(|i| (i * i * 37 + i * 11 + 5) as f32 % 101.0 / 101.0).collect()
+}
+
+#[test]
+fn what_is_drawn_is_drawn_by_the_numbers_in_turn() {
+    let model = baseline();
+    let rule = Rule { n_usable_tokens: 40, temperature: 0.8, top_p: 0.9, top_k: 12 };
+    let uniforms = uniforms(12);
+    let prompt = [1, 2, 3];
+    let mut cache = model.new_cache();
+    model.extend(&prompt, &mut cache).unwrap();
+    let (mut expected, mut token) = (Vec::new(), 5);
+    for uniform in &uniforms {
+        let logits = model.decode(token, &mut cache).unwrap().last().unwrap();
+        expected.push(rule.choose(&logits, *uniform).unwrap());
+        token = expected[expected.len() - 1].token;
+    }
+    let mut left_alone = model.new_cache();
+    model.extend(&prompt, &mut left_alone).unwrap();
+    let mut found = Vec::new();
+    let draws = Draws { rule, uniforms: &uniforms };
+    let n_chosen = model
+        .decode_while(5, &mut left_alone, draws, 99, |choice| {
+            found.push(choice);
+            true
+        })
+        .unwrap();
+    // There are no more numbers.
+    assert_eq!((n_chosen, &found), (12, &expected));
+    // Tokens that are known before are chosen after in one pass.
+    let guesses: Vec<u32> = expected[..4].iter().map(|choice| choice.token).collect();
+    let mut stepped = model.new_cache();
+    model.extend(&prompt, &mut stepped).unwrap();
+    model.settle(&mut stepped, || true).unwrap();
+    let first = model.step_choosing(&[5], draws, &mut stepped).unwrap();
+    assert_eq!(first, [Some(expected[0])]);
+    let mut choices = Vec::new();
+    for tokens in [guesses.as_slice(), &[], &[], &[]] {
+        let draws = Draws { rule, uniforms: &uniforms[1 + choices.len()..] };
+        choices.extend(model.step_choosing(tokens, draws, &mut stepped).unwrap_or_default());
+    }
+    assert_eq!(choices, expected[1..5].iter().map(|choice| Some(*choice)).collect::<Vec<_>>());
+}
+
 #[test]
 fn text_that_is_left_to_itself_ends_with_the_context() {
     let model = baseline();
     let mut cache = model.new_cache();
     model.extend(&[1; 250], &mut cache).unwrap();
-    assert_eq!(model.decode_while(1, &mut cache, 48, 0, |_, _| true).unwrap(), 0);
-    assert_eq!(model.decode_while(1, &mut cache, 48, 100, |_, _| true).unwrap(), 6);
-    let full = model.decode_while(1, &mut cache, 48, 1, |_, _| true);
+    assert_eq!(model.decode_while(1, &mut cache, Draws::greedy(48), 0, |_| true).unwrap(), 0);
+    assert_eq!(model.decode_while(1, &mut cache, Draws::greedy(48), 100, |_| true).unwrap(), 6);
+    let full = model.decode_while(1, &mut cache, Draws::greedy(48), 1, |_| true);
     assert!(matches!(full, Err(Error::ContextFull { .. })), "{full:?}");
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use engine::{Handle, Request};
-use model::{LoadOptions, Plt};
+use model::{Draws, LoadOptions, Plt};
 use serde::Serialize;
 
 use self::stream::Stream;
@@ -168,8 +168,8 @@ fn through_the_model(
     samples.prefill.push(started.elapsed().as_secs_f64());
     if model.runs_ahead() {
         let started = Instant::now();
-        let n_usable_tokens = model.config().vocab_size;
-        model.decode_while(prompt[0], &mut cache, n_usable_tokens, n_tokens, |_, _| true)?;
+        let draws = Draws::greedy(model.config().vocab_size);
+        model.decode_while(prompt[0], &mut cache, draws, n_tokens, |_| true)?;
         samples.decode.push(started.elapsed().as_secs_f64() / n_tokens as f64);
         return Ok(());
     }

@@ -1,15 +1,17 @@
-//! Greedy text without a word from the host: a step of all loops of a token is one graph, which takes its token from the
-//! step before and is launched again before the host has seen what that one chose.
+//! Tokens that the GPU chooses itself, and text without a word from the host: a step of all loops of a token is one graph,
+//! which takes its token from the step before and is launched again before the host has seen what that one chose.
 
 use std::time::{Duration, Instant};
 
-use cuda::shapes::{Choice, Row};
+use cuda::shapes::{Choice as Chosen, Row};
 use cuda::{Buffer, Graph, Pinned};
 
-use super::room::{Kind, Room, Rows};
+use super::few::FewRows;
+use super::room::{MOST_READ, Room};
 use super::{Place, Twin};
 use crate::Error;
 use crate::cache::{Cache, CacheShape};
+use crate::choose::{Choice, Draws, Rule};
 use crate::config::Config;
 
 /// Steps that are under way at once: while the host looks at the token of one the device is at the next.
@@ -18,7 +20,7 @@ const DEPTH: usize = 2;
 /// Steps that room is made for at a time, unless a chunk is shorter.
 const STRETCH: usize = 64;
 
-/// Choices that the ring holds; a power of two, so that a count of 32 bits may wrap.
+/// Choices that the ring holds, and numbers to draw by; a power of two, so that a count of 32 bits may wrap.
 const RING: usize = 64;
 
 /// A step that takes longer has failed, or waits for a device that somebody else uses: the driver is asked.
@@ -32,29 +34,70 @@ const NAP: Duration = Duration::from_micros(20);
 
 #[derive(Debug)]
 pub(super) struct Ahead {
-    choice: Buffer<Choice>,
+    /// Of each row that is read.
+    choices: Buffer<Chosen>,
     /// What was chosen, in the order of the steps, and how many.
-    ring: Pinned<Choice>,
+    ring: Pinned<Chosen>,
     count: Pinned<u32>,
+    /// What steps draw by, at the same places of the ring; and what was last written there.
+    uniforms: (Buffer<f32>, [f32; RING]),
     /// Steps that were launched since the model was loaded; those whose token nobody wanted, too.
     n_launched: u32,
-    /// The step, and the number of ids it chooses from.
-    step: Option<(Graph, usize)>,
+    /// The step, and the rule that it chooses by.
+    step: Option<(Graph, Rule)>,
 }
 
 impl Ahead {
     pub(super) fn new(device: &cuda::Device) -> Result<Self, Error> {
         Ok(Self {
-            choice: device.zeroed(1)?,
+            choices: device.zeroed(MOST_READ)?,
             ring: device.pinned(RING)?,
             count: device.pinned(1)?,
+            uniforms: (device.zeroed(RING)?, [0.0; RING]),
             n_launched: 0,
             step: None,
         })
     }
 
+    /// What is chosen next is drawn by these numbers; at most as many as the ring holds. Steps under way have had theirs
+    /// when this comes to pass.
+    fn draw_by(&mut self, device: &cuda::Device, uniforms: &[f32]) -> cuda::Result<()> {
+        if uniforms.is_empty() {
+            return Ok(());
+        }
+        let (buffer, numbers) = &mut self.uniforms;
+        for (i, uniform) in uniforms.iter().enumerate() {
+            numbers[(self.n_launched as usize + i) % RING] = *uniform;
+        }
+        device.write(buffer, 0, numbers.as_slice())
+    }
+
+    /// Launches the choice from each of so many rows of logits.
+    fn launch_choice(
+        &mut self,
+        device: &cuda::Device,
+        logits: &Buffer<f32>,
+        n_rows: usize,
+        rule: Rule,
+        vocab_size: usize,
+    ) -> cuda::Result<()> {
+        let Rule { n_usable_tokens, temperature, top_p, top_k } = rule;
+        device.sample(
+            logits,
+            n_rows,
+            vocab_size,
+            n_usable_tokens,
+            temperature,
+            top_k,
+            top_p,
+            &self.uniforms.0,
+            &self.count,
+            &mut self.choices,
+        )
+    }
+
     /// What step `idx` chose, once it has.
-    fn wait(&self, device: &cuda::Device, idx: u32) -> Result<Choice, Error> {
+    fn wait(&self, device: &cuda::Device, idx: u32) -> Result<Chosen, Error> {
         let is_there = || {
             let count = self.count.get(0).unwrap_or_default();
             (1..=RING as u32).contains(&count.wrapping_sub(idx))
@@ -81,19 +124,41 @@ impl Ahead {
 }
 
 impl Twin {
+    /// Chooses from the first `n_rows` logits in `room`, of which `n_before` were chosen before by the numbers that come first.
+    pub(super) fn choose(
+        &self,
+        n_rows: usize,
+        n_before: usize,
+        draws: Draws<'_>,
+        config: &Config,
+        room: &Room,
+        ahead: &mut Ahead,
+    ) -> Result<Vec<Option<Choice>>, Error> {
+        let n_rows = n_rows.min(draws.most().saturating_sub(n_before));
+        if n_rows == 0 {
+            return Ok(Vec::new());
+        }
+        let uniforms = draws.uniforms.get(n_before..).unwrap_or_default();
+        ahead.draw_by(&self.device, &uniforms[..n_rows.min(uniforms.len())])?;
+        let vocab_size = config.vocab_size;
+        ahead.launch_choice(&self.device, &room.logits, n_rows, draws.rule, vocab_size)?;
+        let chosen = self.device.read(&ahead.choices, 0..n_rows)?;
+        Ok(chosen.into_iter().map(choice).collect())
+    }
+
     /// As [`crate::Plt::decode_while`], of a settled sequence with room for `max` more tokens.
     pub(crate) fn decode_while(
         &self,
         token: u32,
         cache: &mut Cache,
         (config, shape): (&Config, &CacheShape),
-        (n_usable_tokens, max): (usize, usize),
-        each: &mut dyn FnMut(u32, f32) -> bool,
+        draws: Draws<'_>,
+        max: usize,
+        each: &mut dyn FnMut(Choice) -> bool,
     ) -> Result<usize, Error> {
         let place = &mut *self.place();
-        self.capture(n_usable_tokens.min(config.vocab_size), config, place)?;
-        let Place { room, ahead } = place;
-        let Some((step, _)) = &ahead.step else { return Ok(0) };
+        self.capture(draws.rule, config, place)?;
+        let Place { room, ahead, .. } = place;
         let start = cache.len();
         let rows: Vec<Row> = (0..config.n_loops as u32)
             .map(|r| Row { token, position: start as u32, r#loop: r, reserved: 0 })
@@ -108,21 +173,22 @@ impl Twin {
                     n_with_room = max.min(n_launched + STRETCH.min(shape.chunk));
                     make_room(cache, start + n_launched, start + n_with_room)?;
                     self.device.write(&mut room.sequence, 0, &[cache.sequence(shape)?])?;
+                    let uniforms = draws.uniforms.get(n_launched..n_with_room);
+                    ahead.draw_by(&self.device, uniforms.unwrap_or_default())?;
                 }
+                let Some((step, _)) = &ahead.step else { return Ok(n_chosen) };
                 step.launch()?;
                 ahead.n_launched = ahead.n_launched.wrapping_add(1);
                 n_launched += 1;
             }
-            let choice = ahead.wait(&self.device, first.wrapping_add(n_chosen as u32))?;
+            let chosen = ahead.wait(&self.device, first.wrapping_add(n_chosen as u32))?;
             n_chosen += 1;
             cache.advance(&[token]);
             for loop_idx in 1..config.n_loops {
                 cache.extend_span(loop_idx, cache.len());
             }
-            if choice.is_finite == 0 {
-                return Err(Error::NotFinite);
-            }
-            if !each(choice.token, choice.log_probability) {
+            let choice = choice(chosen).ok_or(Error::NotFinite)?;
+            if !each(choice) {
                 break;
             }
             token = choice.token;
@@ -130,45 +196,28 @@ impl Twin {
         Ok(n_chosen)
     }
 
-    /// Makes the step that chooses from the first `n_usable_tokens` ids, unless it is there.
-    fn capture(
-        &self,
-        n_usable_tokens: usize,
-        config: &Config,
-        place: &mut Place,
-    ) -> Result<(), Error> {
-        let Place { room, ahead } = place;
-        if ahead.step.as_ref().is_some_and(|(_, n)| *n == n_usable_tokens) {
+    /// Makes the step that chooses by `rule`, unless it is there.
+    fn capture(&self, rule: Rule, config: &Config, place: &mut Place) -> Result<(), Error> {
+        let Place { room, ahead, .. } = place;
+        if ahead.step.as_ref().is_some_and(|(_, of)| *of == rule) {
             return Ok(());
         }
-        let graph = self.device.capture(|_| {
-            self.launch_step(config, room)?;
-            let (logits, choice) = (&room.logits, &mut ahead.choice);
-            self.device.argmax(logits, 1, config.vocab_size, n_usable_tokens, choice)?;
-            self.device.next(
-                &mut room.rows,
-                config.n_loops,
-                &ahead.choice,
-                &ahead.ring,
-                &ahead.count,
-            )
+        let n_loops = config.n_loops;
+        let rows = FewRows { n: n_loops, hands_on: 1 < n_loops, n_read: 1 };
+        let graph = self.device.capture(|device| {
+            self.launch_few(rows, config, room)?;
+            ahead.launch_choice(device, &room.logits, 1, rule, config.vocab_size)?;
+            let Ahead { choices, ring, count, .. } = &*ahead;
+            device.next(&mut room.rows, n_loops, choices, ring, count)
         })?;
-        ahead.step = Some((graph, n_usable_tokens));
+        ahead.step = Some((graph, rule));
         Ok(())
     }
+}
 
-    /// All loops of the token in the first rows, up to its logits.
-    fn launch_step(&self, config: &Config, room: &mut Room) -> cuda::Result<()> {
-        let n_rows = config.n_loops;
-        self.embed(config, n_rows, room)?;
-        self.launch_layers(Rows { n: n_rows, kind: Kind::Few }, room)?;
-        if 1 < n_rows {
-            self.hand_on(config, n_rows, room)?;
-        }
-        let hidden = config.hidden_size;
-        self.device.copy(&room.states, (n_rows - 1) * hidden, &mut room.read, 0, hidden)?;
-        self.launch_read_out(1, config, room)
-    }
+fn choice(chosen: Chosen) -> Option<Choice> {
+    let Chosen { token, log_probability, is_finite, .. } = chosen;
+    (is_finite != 0).then_some(Choice { token, log_probability })
 }
 
 /// Makes room for the tokens at these positions, which lie behind those that the sequence holds or will soon hold.

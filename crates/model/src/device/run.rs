@@ -3,13 +3,16 @@
 use candle_core::{Device, Tensor};
 use cuda::shapes::Row;
 
-use super::Twin;
+use super::ahead::Ahead;
+use super::few::FewRows;
 use super::room::{Kind, MOST_FEW_ROWS, MOST_READ, Room, Rows, most_rows};
+use super::{Place, Twin};
 use crate::Error;
 use crate::cache::{Cache, CacheShape};
+use crate::choose::Choice;
 use crate::config::Config;
 use crate::forward::Logits;
-use crate::pass::{Climb, Part, Pass, n_rows};
+use crate::pass::{Climb, Output, Part, Pass, Reads, n_rows};
 
 /// Multiplications of a layer that take so long that the host waits for them before it asks whether to go on: what is
 /// launched cannot be called back.
@@ -60,32 +63,77 @@ impl Group {
         }
         n_gone
     }
+
+    /// Some rows are of a loop before the last.
+    fn hands_on(&self, config: &Config) -> bool {
+        0 < self.rows.n && self.parts.iter().any(|part| part.loop_idx + 1 < config.n_loops)
+    }
+
+    /// The rows of the last loop, which come last.
+    fn last_loop(&self, config: &Config) -> Option<&Part> {
+        self.parts
+            .last()
+            .filter(|part| part.loop_idx + 1 == config.n_loops && !part.positions.is_empty())
+    }
+
+    /// Rows whose logits are wanted, the last of all.
+    fn n_read(&self, pass: &Pass<'_>, config: &Config) -> usize {
+        match pass.reads {
+            Reads::Nothing => 0,
+            Reads::Logits | Reads::Choices(_) => {
+                self.last_loop(config).map_or(0, |part| part.positions.len())
+            }
+        }
+    }
+
+    fn few_rows(&self, pass: &Pass<'_>, config: &Config) -> FewRows {
+        FewRows {
+            n: self.rows.n,
+            hands_on: self.hands_on(config),
+            n_read: self.n_read(pass, config),
+        }
+    }
 }
 
 impl Twin {
-    /// `keep_going` is asked before each layer; where it says no, this ends with [`Error::Stopped`].
+    /// `keep_going` is asked before each layer, or once where rows are few; where it says no, this ends with
+    /// [`Error::Stopped`].
     pub(crate) fn run(
         &self,
         pass: &Pass<'_>,
         (config, shape): (&Config, &CacheShape),
         cache: &mut Cache,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Logits>, Error> {
-        let room = &mut self.place().room;
+    ) -> Result<Output, Error> {
+        let Place { room, graphs, ahead } = &mut *self.place();
         self.device.write(&mut room.sequence, 0, &[cache.sequence(shape)?])?;
-        let mut logits = Vec::new();
+        let mut reader = Reader::new(pass.reads);
         for mut group in Group::of(&pass.parts, most_rows(config)) {
             self.place_rows(&group, pass, cache, room)?;
-            self.embed(config, group.rows.n, room)?;
-            self.run_layers(&mut group, pass.climb, room, keep_going)?;
-            if 0 < group.rows.n {
-                self.finish(&group, pass, config, cache, room, &mut logits)?;
+            let is_few = group.rows.kind == Kind::Few && pass.climb.is_none();
+            if is_few {
+                if !keep_going() {
+                    return Err(Error::Stopped);
+                }
+                self.run_few(group.few_rows(pass, config), config, room, graphs)?;
+            } else {
+                self.embed(config, group.rows.n, room)?;
+                self.run_layers(&mut group, pass.climb, room, keep_going)?;
+                if group.hands_on(config) {
+                    self.hand_on(config, group.rows.n, room)?;
+                }
+            }
+            self.keep_output(&group, pass, config, cache, room)?;
+            let (n, n_read) = (group.rows.n, group.n_read(pass, config));
+            for first in (n - n_read..n).step_by(MOST_READ) {
+                let n_read = MOST_READ.min(n - first);
+                if !is_few {
+                    self.launch_read_out(first, n_read, config, room)?;
+                }
+                self.read(n_read, config, room, ahead, &mut reader)?;
             }
         }
-        if logits.is_empty() {
-            return Ok(None);
-        }
-        self.logits(logits, config).map(Some)
+        reader.finish(config)
     }
 
     /// Logits of what the last loop made of the last token, if that is there.
@@ -97,16 +145,12 @@ impl Twin {
         let Some(output) = cache.device()?.output().filter(|_| cache.has_output()) else {
             return Ok(None);
         };
-        let room = &mut self.place().room;
-        self.device.copy(output, 0, &mut room.read, 0, config.hidden_size)?;
-        let mut logits = Vec::new();
-        self.read_rows(1, config, room, &mut logits)?;
-        self.logits(logits, config).map(Some)
-    }
-
-    fn logits(&self, logits: Vec<f32>, config: &Config) -> Result<Logits, Error> {
-        let n_rows = logits.len() / config.vocab_size.max(1);
-        Ok(Logits::new(Tensor::from_vec(logits, (n_rows, config.vocab_size), &Device::Cpu)?))
+        let Place { room, ahead, .. } = &mut *self.place();
+        self.device.copy(output, 0, &mut room.states, 0, config.hidden_size)?;
+        self.launch_read_out(0, 1, config, room)?;
+        let mut reader = Reader::new(Reads::Logits);
+        self.read(1, config, room, ahead, &mut reader)?;
+        Ok(reader.finish(config)?.logits())
     }
 
     fn place_rows(
@@ -176,15 +220,6 @@ impl Twin {
         Ok(())
     }
 
-    /// All layers, without a stop.
-    pub(super) fn launch_layers(&self, rows: Rows, room: &mut Room) -> cuda::Result<()> {
-        for (layer_idx, layer) in self.layers.iter().enumerate() {
-            layer.project(&self.device, layer_idx, &self.constants, rows, room)?;
-            layer.finish(&self.device, layer_idx, &self.constants, rows, room)?;
-        }
-        Ok(())
-    }
-
     /// Keeps what loops before the last hand on.
     pub(super) fn hand_on(
         &self,
@@ -205,63 +240,84 @@ impl Twin {
         )
     }
 
-    /// What comes of rows that went through all layers.
-    fn finish(
+    /// Keeps what the last loop made of the last token, if that is among the rows.
+    fn keep_output(
         &self,
         group: &Group,
         pass: &Pass<'_>,
         config: &Config,
         cache: &mut Cache,
-        room: &mut Room,
-        logits: &mut Vec<f32>,
+        room: &Room,
     ) -> Result<(), Error> {
-        let (last, n) = (config.n_loops - 1, group.rows.n);
-        if group.parts.iter().any(|part| part.loop_idx < last) {
-            self.hand_on(config, n, room)?;
-        }
-        let Some(part) = group.parts.last().filter(|part| part.loop_idx == last) else {
-            return Ok(());
-        };
         let len = cache.len() + pass.appended.len();
-        if part.positions.end == len {
-            cache.device_mut()?.keep_output(&room.states, n - 1)?;
+        if group.last_loop(config).is_some_and(|part| part.positions.end == len) {
+            cache.device_mut()?.keep_output(&room.states, group.rows.n - 1)?;
             cache.set_output_at(len);
-        }
-        if pass.reads {
-            let first = n - part.positions.len();
-            for first in (first..n).step_by(MOST_READ) {
-                let n_read = MOST_READ.min(n - first);
-                let (from, to) = (first * config.hidden_size, n_read * config.hidden_size);
-                self.device.copy(&room.states, from, &mut room.read, 0, to)?;
-                self.read_rows(n_read, config, room, logits)?;
-            }
         }
         Ok(())
     }
 
-    /// Appends the logits of the first `n` of the states to be read.
-    fn read_rows(
-        &self,
-        n: usize,
-        config: &Config,
-        room: &mut Room,
-        logits: &mut Vec<f32>,
-    ) -> Result<(), Error> {
-        self.launch_read_out(n, config, room)?;
-        let first = logits.len();
-        logits.resize(first + n * config.vocab_size, 0.0);
-        Ok(self.device.read_into(&room.logits, 0, &mut logits[first..])?)
-    }
-
+    /// Logits of so many rows from row `first` on.
     pub(super) fn launch_read_out(
         &self,
+        first: usize,
         n: usize,
         config: &Config,
         room: &mut Room,
     ) -> cuda::Result<()> {
         let hidden = config.hidden_size;
+        self.device.copy(&room.states, first * hidden, &mut room.read, 0, n * hidden)?;
         let eps = self.constants.eps;
         self.device.norm(&room.read, &self.norm, eps, n, hidden, &mut room.normed)?;
         room.read_out(&self.device, self.head(), n)
+    }
+
+    /// Takes what is wanted of the first `n` logits that lie in `room`.
+    fn read(
+        &self,
+        n: usize,
+        config: &Config,
+        room: &Room,
+        ahead: &mut Ahead,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), Error> {
+        match reader.reads {
+            Reads::Nothing => {}
+            Reads::Logits => {
+                let first = reader.logits.len();
+                reader.logits.resize(first + n * config.vocab_size, 0.0);
+                self.device.read_into(&room.logits, 0, &mut reader.logits[first..])?;
+            }
+            Reads::Choices(draws) => {
+                let chosen = self.choose(n, reader.choices.len(), draws, config, room, ahead)?;
+                reader.choices.extend(chosen);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was read so far.
+struct Reader<'a> {
+    reads: Reads<'a>,
+    logits: Vec<f32>,
+    choices: Vec<Option<Choice>>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(reads: Reads<'a>) -> Self {
+        Self { reads, logits: Vec::new(), choices: Vec::new() }
+    }
+
+    fn finish(self, config: &Config) -> Result<Output, Error> {
+        if !self.choices.is_empty() {
+            return Ok(Output::Choices(self.choices));
+        }
+        if self.logits.is_empty() {
+            return Ok(Output::Nothing);
+        }
+        let n_rows = self.logits.len() / config.vocab_size.max(1);
+        let rows = Tensor::from_vec(self.logits, (n_rows, config.vocab_size), &Device::Cpu)?;
+        Ok(Output::Logits(Logits::new(rows)))
     }
 }

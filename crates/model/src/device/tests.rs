@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use self::checkpoint::{Checkpoint, Models};
 use crate::cache::Cache;
-use crate::{CacheOptions, DeviceChoice, Error, Format, LaterLoops, LoadOptions, Plt, Weights};
+use crate::{
+    CacheOptions, Choice, DeviceChoice, Draws, Error, Format, LaterLoops, LoadOptions, Plt, Rule,
+    Weights,
+};
 
 const FULL: CacheOptions = CacheOptions { format: None, later_loops: LaterLoops::Full };
 
@@ -215,63 +218,104 @@ fn guesses_are_read_as_if_they_had_been_decoded() {
     }
 }
 
-/// Tokens with the logarithms of their probabilities, one call for each.
-fn plainly(model: &Plt, token: u32, cache: &mut Cache, n: usize) -> Vec<(u32, f32)> {
+/// A number in 0..1 for each token, the same each time.
+fn uniforms(n: usize) -> Vec<f32> {
+    (0..n).map(|i| (i * i * 37 + i * 11 + 5) as f32 % 101.0 / 101.0).collect()
+}
+
+/// What the CPU's rule makes of the GPU's logits, one call for each token.
+fn plainly(model: &Plt, token: u32, cache: &mut Cache, draws: Draws<'_>, n: usize) -> Vec<Choice> {
     let mut chosen = Vec::new();
     let mut token = token;
-    for _ in 0..n {
+    for idx in 0..n {
         let logits = model.decode(token, cache).unwrap().last().unwrap();
-        let choice = crate::likeliest(&logits[..90]).unwrap();
+        let choice = draws.choose(idx, &logits).unwrap();
         chosen.push(choice);
-        token = choice.0;
+        token = choice.token;
     }
     chosen
 }
 
 #[track_caller]
-fn check_choices(found: &[(u32, f32)], expected: &[(u32, f32)]) {
-    let tokens = |choices: &[(u32, f32)]| choices.iter().map(|choice| choice.0).collect::<Vec<_>>();
+fn check_choices(found: &[Choice], expected: &[Choice]) {
+    let tokens = |choices: &[Choice]| choices.iter().map(|choice| choice.token).collect::<Vec<_>>();
     assert_eq!(tokens(found), tokens(expected));
     for (found, expected) in found.iter().zip(expected) {
-        assert!((found.1 - expected.1).abs() < 1e-4, "{found:?} {expected:?}");
+        let error = (found.log_probability - expected.log_probability).abs();
+        assert!(error < 1e-4, "{found:?} {expected:?}");
     }
+}
+
+const DRAWN: Rule = Rule { n_usable_tokens: 90, temperature: 0.7, top_p: 0.95, top_k: 20 };
+
+#[test]
+fn choices_after_guesses_are_those_of_the_rule() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let text = text(30);
+    let uniforms = uniforms(20);
+    for rule in [Rule::greedy(90), DRAWN] {
+        for tokens in [6..7, 6..12, 6..26] {
+            let draws = Draws { rule, uniforms: &uniforms };
+            let [mut plain, mut cache] = [gpu.new_cache(), gpu.new_cache()];
+            for cache in [&mut plain, &mut cache] {
+                decode_all(gpu, &text[..6], cache);
+            }
+            let logits = gpu.step(&text[tokens.clone()], &mut plain).unwrap();
+            let found = gpu.step_choosing(&text[tokens], draws, &mut cache).unwrap();
+            let found: Vec<Choice> = found.into_iter().map(Option::unwrap).collect();
+            let expected: Vec<Choice> = (0..logits.n_rows())
+                .map(|row| draws.choose(row, &logits.row(row).unwrap()).unwrap())
+                .collect();
+            check_choices(&found, &expected);
+        }
+    }
+}
+
+#[track_caller]
+fn check_running_ahead(n_loops: usize, rule: Rule) {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
+    let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
+    let prompt = text(7);
+    let uniforms = uniforms(150 + 20);
+    let mut expected_cache = gpu.new_cache();
+    gpu.extend(&prompt, &mut expected_cache).unwrap();
+    let draws = Draws { rule, uniforms: &uniforms };
+    let expected = plainly(gpu, 5, &mut expected_cache, draws, 150);
+
+    let mut cache = gpu.new_cache();
+    gpu.extend(&prompt, &mut cache).unwrap();
+    let mut found: Vec<Choice> = Vec::new();
+    let mut token = 5;
+    // Stopped here and there, where a step or two are under way.
+    for n in [1, 4, 30, 115] {
+        let max = if n == 4 { n } else { n + 20 };
+        let mut n_here = 0;
+        let draws = Draws { rule, uniforms: &uniforms[found.len()..] };
+        let n_chosen = gpu
+            .decode_while(token, &mut cache, draws, max, |choice| {
+                found.push(choice);
+                n_here += 1;
+                n_here < n
+            })
+            .unwrap();
+        assert_eq!(n_chosen, n);
+        token = found.last().unwrap().token;
+    }
+    check_choices(&found, &expected);
+    assert_eq!(cache.tokens(), expected_cache.tokens());
+    // Nothing of the steps that nobody wanted is left.
+    let next = |cache: &mut Cache| gpu.decode(3, cache).unwrap().to_f64().unwrap();
+    assert!(next(&mut cache) == next(&mut expected_cache));
 }
 
 #[test]
 fn running_ahead_chooses_what_decoding_chooses() {
-    let Some(device) = cuda::device_for_test!() else { return };
     for n_loops in 1..=4 {
-        let checkpoint = Checkpoint { n_loops, ..Checkpoint::PLAIN };
-        let Models { gpu, .. } = &ringed(checkpoint.models(device.info().index, FULL));
-        let prompt = text(7);
-        let mut expected_cache = gpu.new_cache();
-        gpu.extend(&prompt, &mut expected_cache).unwrap();
-        let expected = plainly(gpu, 5, &mut expected_cache, 150);
-
-        let mut cache = gpu.new_cache();
-        gpu.extend(&prompt, &mut cache).unwrap();
-        let mut found = Vec::new();
-        let mut token = 5;
-        // Stopped here and there, where a step or two are under way.
-        for n in [1, 4, 30, 115] {
-            let max = if n == 4 { n } else { n + 20 };
-            let mut n_here = 0;
-            let n_chosen = gpu
-                .decode_while(token, &mut cache, 90, max, |token, log_probability| {
-                    found.push((token, log_probability));
-                    n_here += 1;
-                    n_here < n
-                })
-                .unwrap();
-            assert_eq!(n_chosen, n);
-            token = found.last().unwrap().0;
-        }
-        check_choices(&found, &expected);
-        assert_eq!(cache.tokens(), expected_cache.tokens());
-        // Nothing of the steps that nobody wanted is left.
-        let next = |cache: &mut Cache| gpu.decode(3, cache).unwrap().to_f64().unwrap();
-        assert!(next(&mut cache) == next(&mut expected_cache));
+        check_running_ahead(n_loops, Rule::greedy(90));
     }
+    check_running_ahead(2, DRAWN);
 }
 
 #[test]
@@ -280,35 +324,59 @@ fn a_token_that_comes_by_running_ahead_is_one_launch() {
     let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
     let mut cache = gpu.new_cache();
     gpu.extend(&text(3), &mut cache).unwrap();
-    gpu.decode_while(1, &mut cache, 96, 1, |_, _| true).unwrap();
+    gpu.decode_while(1, &mut cache, Draws::greedy(96), 1, |_| true).unwrap();
     let crate::plt::Backend::Device(twin) = &gpu.backend else { panic!("it is on the device") };
     let before = twin.device.n_launches();
     let bytes = twin.device.allocated();
-    assert_eq!(gpu.decode_while(1, &mut cache, 96, 40, |_, _| true).unwrap(), 40);
+    assert_eq!(gpu.decode_while(1, &mut cache, Draws::greedy(96), 40, |_| true).unwrap(), 40);
     assert_eq!(twin.device.n_launches() - before, 40);
     assert_eq!(twin.device.allocated(), bytes);
+}
+
+/// Whatever their rows hold.
+#[test]
+fn passes_of_few_rows_are_one_launch_each() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
+    let crate::plt::Backend::Device(twin) = &gpu.backend else { panic!("it is on the device") };
+    let mut cache = gpu.new_cache();
+    decode_all(gpu, &text(3), &mut cache);
+    let mut launches = |tokens: &[u32]| {
+        cache.truncate(3);
+        gpu.settle(&mut cache, || true).unwrap();
+        let before = twin.device.n_launches();
+        gpu.step_choosing(tokens, Draws::greedy(96), &mut cache).unwrap();
+        twin.device.n_launches() - before
+    };
+    for tokens in [&[1, 2][..], &[7, 8], &[1, 2, 3, 4], &[9, 9, 9, 9]] {
+        launches(tokens);
+        // The pass, and the choice.
+        assert_eq!(launches(tokens), 2, "{tokens:?}");
+    }
 }
 
 #[test]
 fn a_stop_between_two_layers_leaves_the_sequence_as_it_was() {
     let Some(device) = cuda::device_for_test!() else { return };
     let Models { gpu, .. } = &Checkpoint::PLAIN.models(device.info().index, FULL);
-    let text = text(14);
-    let expected = decode_all(gpu, &text, &mut gpu.new_cache());
+    let text = text(34);
+    let expected = prefill_all(gpu, &text, &mut gpu.new_cache());
     let mut cache = gpu.new_cache();
     gpu.extend(&text[..4], &mut cache).unwrap();
-    for n_allowed in 0..2 {
+    // Few rows are not stopped on their way.
+    for (end, n_allowed) in [(14, 0), (34, 0), (34, 1)] {
         let mut n = 0;
         let mut keep_going = || {
             n += 1;
             n <= n_allowed
         };
-        assert!(!gpu.extend_while(&text[4..], &mut cache, &mut keep_going).unwrap());
+        assert!(!gpu.extend_while(&text[4..end], &mut cache, &mut keep_going).unwrap());
         assert_eq!(cache.tokens(), &text[..4]);
     }
     gpu.extend(&text[4..], &mut cache).unwrap();
     let found = gpu.settle(&mut cache, || true).unwrap().unwrap().to_f64().unwrap();
-    assert!(found == expected[13..]);
+    let error = relative_error(&found, &expected[33..]);
+    assert!(error < TOLERANCE, "{error:e}");
 }
 
 #[test]
@@ -346,11 +414,14 @@ fn what_cannot_or_need_not_run_there_says_why() {
 fn a_gpu_that_computes_something_else_is_found_out() {
     let Some(device) = cuda::device_for_test!() else { return };
     let index = device.info().index;
-    let Models { gpu, .. } = Checkpoint::PLAIN.models(index, FULL);
-    let other = Checkpoint { seed: 2, ..Checkpoint::PLAIN }.models(index, FULL);
-    let weights = Weights::from_directory(other.directory.path()).unwrap();
-    let error = gpu.checked(&weights, &LoadOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("it computes something else there than on the CPU"), "{error}");
+    for format in [None, Some(Format::Int8), Some(Format::Int4)] {
+        let checkpoint = Checkpoint { format, ..Checkpoint::PLAIN };
+        let Models { gpu, .. } = checkpoint.models(index, FULL);
+        let other = Checkpoint { seed: 2, ..checkpoint }.models(index, FULL);
+        let weights = Weights::from_directory(other.directory.path()).unwrap();
+        let error = gpu.checked(&weights, &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("it computes something else there than on the CPU"), "{error}");
+    }
 }
 
 proptest! {
@@ -371,7 +442,7 @@ proptest! {
                 0 => gpu.extend(tokens, &mut cache).unwrap(),
                 1 => drop(gpu.step(tokens, &mut cache).unwrap()),
                 2 => {
-                    gpu.decode_while(tokens[0], &mut cache, 96, n, |_, _| true).unwrap();
+                    gpu.decode_while(tokens[0], &mut cache, Draws::greedy(96), n, |_| true).unwrap();
                 }
                 _ => cache.truncate(cache.len().saturating_sub(n)),
             }
@@ -405,11 +476,11 @@ fn the_built_in_model_writes_the_same_text() {
         let row = |logits: &[f32]| vec![logits.iter().map(|logit| f64::from(*logit)).collect()];
         let error = relative_error(&row(&found), &row(&expected));
         assert!(error < 2.0 * TOLERANCE, "{error:e}");
-        token = crate::likeliest(&expected).unwrap().0;
+        token = crate::likeliest(&expected).unwrap().token;
         let mut sorted = expected.clone();
         sorted.sort_unstable_by(|a, b| b.total_cmp(a));
         if 0.1 < sorted[0] - sorted[1] {
-            assert_eq!(crate::likeliest(&found).unwrap().0, token);
+            assert_eq!(crate::likeliest(&found).unwrap().token, token);
             n_compared += 1;
         }
     }
