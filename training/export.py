@@ -11,17 +11,15 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from card import card
+from card import Training, card
 from plt import Plt, PltConfig
 from tokenizer import SPECIAL_TOKENS
 
-NAME = "dacapo-default-5m"
 
-
-def config(cfg: PltConfig, end: int, pad: int) -> dict:
+def config(name: str, cfg: PltConfig, end: int, pad: int) -> dict:
     """config.json, with the fields of the released checkpoints."""
     return {
-        "_name_or_path": NAME,
+        "_name_or_path": name,
         "architectures": ["IQuestPLTCoderForCausalLM"],
         "model_type": "iquestpltcoder",
         "version": "1",
@@ -50,25 +48,31 @@ def data_list(work: Path) -> dict:
     return table
 
 
-def export(work: Path, out: Path) -> None:
-    """Writes the whole folder."""
+def lines(path: Path) -> list[dict]:
+    """Of a log, which may not be there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def export(work: Path, out: Path, sources: str) -> None:
+    """Writes the whole folder; `sources` is what the language server shows of other files."""
     out.mkdir(parents=True, exist_ok=True)
     state = torch.load(work / "checkpoint.pt", weights_only=True, map_location="cpu")
     model = Plt(PltConfig.from_dict(state["config"]))
     model.load_state_dict(state["model"])
-    tensors = {name: value.bfloat16().contiguous() for name, value in model.state_dict().items()}
+    parameters = sum(p.numel() for p in model.parameters())
+    name = f"dacapo-default-{parameters / 1e6:.0f}m"
+    tensors = {key: value.bfloat16().contiguous() for key, value in model.state_dict().items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     shutil.copyfile(work / "tokenizer.json", out / "tokenizer.json")
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     end, pad = tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|fim_pad|>")
-    write_json(out / "config.json", config(model.cfg, end, pad))
-    # The training never showed it other files; on holes that use a name of another file they gained nothing.
+    write_json(out / "config.json", config(name, model.cfg, end, pad))
     generation = {
         "do_sample": False,
         "eos_token_id": end,
         "pad_token_id": pad,
         "prompt_layout": "suffix-first",
-        "prompt_sources": "none",
+        "prompt_sources": sources,
     }
     write_json(out / "generation_config.json", generation)
     special = {
@@ -84,18 +88,31 @@ def export(work: Path, out: Path) -> None:
     write_json(out / "tokenizer_config.json", special)
     if (work / "data.json").exists():
         (out / "data.json").write_text(json.dumps(data_list(work), indent=1) + "\n")
+    log = work / "train.jsonl"
+    if log.exists():
+        shutil.copyfile(log, out / "training.jsonl")
     report = work / "evaluation.json"
     numbers = json.loads(report.read_text()) if report.exists() else None
-    parameters = sum(p.numel() for p in model.parameters())
-    (out / "MODEL_CARD.md").write_text(card(NAME, parameters, state["position"], data_list(work), numbers))
+    training = Training(state["position"], state.get("origin"), state.get("device", "CPU"), lines(work / "race.jsonl"))
+    (out / "MODEL_CARD.md").write_text(card(name, (model.cfg, parameters), training, data_list(work), numbers))
+
+
+def take_rounded(rounded: Path, out: Path) -> None:
+    """Weights and configuration of a copy in integers, as `dacapo model quantize` wrote it."""
+    for name in ("model.safetensors", "config.json"):
+        shutil.copyfile(rounded / name, out / name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("target/training"))
     parser.add_argument("--out", type=Path, default=Path("models/default"))
+    parser.add_argument("--sources", default="all", help="text of other files that prompts show: all, or none")
+    parser.add_argument("--rounded", type=Path, help="folder whose weights in integers go into this one")
     args = parser.parse_args()
-    export(args.work, args.out)
+    export(args.work, args.out, args.sources)
+    if args.rounded:
+        take_rounded(args.rounded, args.out)
     size = (args.out / "model.safetensors").stat().st_size
     print(f"{args.out}: {size / 1e6:.1f} MB of weights")
 

@@ -21,7 +21,7 @@ MIDDLE_BUDGET = 96
 MIDDLE_WEIGHT = 2.0
 # Holes with this much room in their row see text of other files at this rate.
 WIDE = 320
-WIDE_RATE = 0.25
+WIDE_RATE = 0.4
 
 # No token of the vocabulary spans more characters than this on average over a budget's worth of code.
 CHARS_PER_TOKEN = 6

@@ -1,7 +1,8 @@
 """How much a loop is worth: very small models over bytes of code, alike but for the number of loops.
 
 Each model sees the same rows in the same order and has the same parameters, but for the gates, which one loop does
-not use. `compute` asks for one more model: one loop and more tokens, for as many matrix products as two loops took.
+not use. `compute` asks for two more models that take as many matrix products as two loops did: one loop and more
+tokens, and one that has one loop for half of them and two for the other half.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Plan:
     seed: int
     tokens: int
     label: str
+    # As many of the first tokens are seen with one loop alone.
+    alone: int = 0
 
 
 def text_of(picker: Picker, rng: random.Random) -> bytes:
@@ -79,16 +82,35 @@ def bits(model: Plt, rows: Tensor) -> float:
     return total / count / math.log(2)
 
 
+@torch.no_grad()
+def exact_rests(model: Plt, rows: Tensor) -> float:
+    """Share of lines that greedy decoding would end as they end, from a place within them on, newline included."""
+    rng, newline, hits, count = random.Random(0), ord("\n"), 0, 0
+    for part in rows.split(16):
+        best = model(part).argmax(-1)
+        for row, guess in zip(part.tolist(), best.tolist(), strict=True):
+            for _ in range(4):
+                start = rng.randrange(LENGTH // 4, LENGTH - 1)
+                if row[start] == newline or newline not in row[start:]:
+                    continue
+                end = row.index(newline, start) + 1
+                hits, count = hits + (row[start:end] == guess[start - 1 : end - 1]), count + 1
+    return hits / count
+
+
 def run(plan: Plan, train: Picker, checks: Tensor, rows: int) -> dict:
     """Trains one model from nothing; the learning rate warms up and falls to zero by the tokens."""
     torch.manual_seed(plan.seed)
     model, rng = Plt(replace(SMALL, plt_num_loops=plan.loops)), random.Random(plan.seed)
+    whole = model.model.cfg
     steppers = optimisers(model, 0.02, 0.003)
     rope = rope_tables(model.cfg, LENGTH, model.head().detach())
     weights, steps = torch.ones(rows, LENGTH), plan.tokens // (rows * LENGTH)
     started = time.process_time()
     for step in range(steps):
         scale = min(1.0, (step + 1) / (0.05 * steps)) * (1 - step / steps)
+        is_alone = step * rows * LENGTH < plan.alone
+        model.model.cfg = replace(whole, plt_num_loops=1) if is_alone else whole
         total, count = model.loss(batch(train, rng, rows), weights, rope)
         (total / count).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -104,6 +126,7 @@ def run(plan: Plan, train: Picker, checks: Tensor, rows: int) -> dict:
         "parameters": sum(p.numel() for p in used),
         "products_a_token": products(model.cfg),
         "bits_a_byte": round(bits(model, checks), 4),
+        "exact_rests": round(exact_rests(model, checks), 4),
         "cpu_seconds": round(time.process_time() - started, 1),
     }
 
@@ -117,12 +140,19 @@ def summary(results: list[dict]) -> list[dict]:
     rows = []
     for label in dict.fromkeys(row["label"] for row in results):
         same = [row for row in results if row["label"] == label]
-        values = [row["bits_a_byte"] for row in same]
-        spread = None
-        if len(values) > 1:
-            spread = STUDENT[min(len(values) - 1, 4)] * statistics.stdev(values) / len(values) ** 0.5
-        rows.append({**same[0], "seeds": len(values), "mean": statistics.mean(values), "interval": spread})
+        found = {**same[0], "seeds": len(same)}
+        for key in ("bits_a_byte", "exact_rests"):
+            found[key], found[f"{key}_interval"] = mean([row[key] for row in same])
+        rows.append(found)
     return rows
+
+
+def mean(values: list[float]) -> tuple[float, float | None]:
+    """Of the seeds, and half of its 95 % interval where there are two or more."""
+    spread = None
+    if len(values) > 1:
+        spread = STUDENT[min(len(values) - 1, 4)] * statistics.stdev(values) / len(values) ** 0.5
+    return statistics.mean(values), spread
 
 
 def gains(results: list[dict]) -> list[dict]:
@@ -135,10 +165,8 @@ def gains(results: list[dict]) -> list[dict]:
         ]
         if label == "R=1" or not less:
             continue
-        spread = None
-        if len(less) > 1:
-            spread = STUDENT[min(len(less) - 1, 4)] * statistics.stdev(less) / len(less) ** 0.5
-        rows.append({"label": label, "seeds": len(less), "gain": statistics.mean(less), "interval": spread})
+        gain, spread = mean(less)
+        rows.append({"label": label, "seeds": len(less), "gain": gain, "interval": spread})
     return rows
 
 
@@ -146,11 +174,14 @@ def study(args: argparse.Namespace, log: Path) -> None:
     """Trains the models and appends a line for each to the log."""
     train, valid = (Picker(Corpus.load(args.work, split)) for split in ("train", "valid"))
     checks = batch(valid, random.Random(0), 256)
-    longer = args.tokens * products(replace(SMALL, plt_num_loops=2)) / products(replace(SMALL, plt_num_loops=1))
+    one, two = (products(replace(SMALL, plt_num_loops=loops)) for loops in (1, 2))
+    longer = args.tokens * two / one
     for seed in args.seeds:
         plans = [Plan(loops, seed, int(args.tokens), f"R={loops}") for loops in args.loops]
         if args.compute:
             plans.append(Plan(1, seed, int(longer), "R=1, equal compute"))
+            half = int(longer / 2)
+            plans.append(Plan(2, seed, half + int(args.tokens / 2), "R=1, then R=2, equal compute", half))
         for plan in plans:
             line = json.dumps(run(plan, train, checks, args.rows))
             print(line, flush=True)
@@ -164,7 +195,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=float, default=1e6, help="bytes that each model sees")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2], help="none to sum up what is in the log")
     parser.add_argument("--loops", type=int, nargs="*", default=[1, 2, 3, 4])
-    parser.add_argument("--compute", action="store_true", help="one loop too, with the compute of two")
+    parser.add_argument("--compute", action="store_true", help="one loop too, and first one, with the compute of two")
     parser.add_argument("--rows", type=int, default=16, help="in a batch")
     args = parser.parse_args()
     log = args.work / "loops.jsonl"

@@ -266,8 +266,11 @@ class Plt(nn.Module):
 
         A compiled caller passes the rotary tables in: traced along, they would be worked out again for every use.
         """
-        hidden = self.model.loops(ids, rope)[-1][:, :-1]
-        logits = F.linear(hidden, self.head())
+        return self.score(self.model.loops(ids, rope)[-1], ids, weights)
+
+    def score(self, hidden: Tensor, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """As `loss`, from what the last loop hands on."""
+        logits = F.linear(hidden[:, :-1], self.head())
         losses = F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
         scale = weights[:, 1:].flatten()
         return (losses * scale).sum(), scale.sum()

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from corpus import LANGUAGE_WEIGHTS, Corpus, Document
 from fim import PREFIX_BUDGET, SUFFIX_BUDGET, Builder, Hole, draw_hole
@@ -61,10 +61,13 @@ class Rows(IterableDataset[tuple[Tensor, Tensor]]):
         builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
         corpus = Corpus.load(self.work, self.split)
         picker, neighbours = Picker(corpus), Neighbours(corpus)
-        number = self.first
+        # Where several processes make rows, each makes every so manieth batch.
+        worker = get_worker_info()
+        mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = self.first + mine * self.batch
         while True:
             rows = [self.row(builder, picker, neighbours, number + i) for i in range(self.batch)]
-            number += self.batch
+            number += workers * self.batch
             yield torch.tensor([r[0] for r in rows]), torch.tensor([r[1] for r in rows])
 
     def row(

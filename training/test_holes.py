@@ -18,6 +18,7 @@ import sample
 from corpus import Corpus, Document, refusal
 from fim import ELSEWHERE_SHARE, Builder, Hole, block, comment, node
 from neighbours import Neighbours, definition
+from plt import PltConfig
 from tokenizer import SPECIAL_TOKENS, new_tokenizer
 
 GEOMETRY = (
@@ -196,5 +197,9 @@ def test_a_report_counts_as_the_evaluation_does() -> None:
 
 def test_the_card_tells_the_shares_of_the_languages() -> None:
     data = {"bytes": {"train/rust": 1}, "packages": [{"name": "held", "split": "test", "ecosystem": "rust"}]}
-    text = card.card("name", 10, {"seconds": 60, "tokens": 1e6, "step": 3}, data, None)
+    race = [{"start": "first six", "matrix_lr": 0.02, "lr": 0.002, "tokens": 4e6, "loss": 5.0}]
+    origin = {"name": "Parent", "licence": "apache-2.0", "source": "somebody", "layers": [0, 29]}
+    training = card.Training({"seconds": 60, "tokens": 1e6, "step": 3}, origin, "GPU", race)
+    text = card.card("name", (PltConfig(), 10), training, data, None)
+    assert "its layers 0, 29" in text and "on one GPU: 1 minutes" in text and "| first six | 0.02, 0.002 |" in text
     assert "rust 25, python 25" in text and "Never trained on: `held`." in text and "Not measured yet." in text

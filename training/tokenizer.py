@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from corpus import LANGUAGE_WEIGHTS, Corpus
 
-VOCAB_SIZE = 8192
+VOCAB_SIZE = 16384
 
 # Their order fixes their ids: 0, 1, 2, ...
 SPECIAL_TOKENS = (

@@ -7,7 +7,7 @@ import json
 import shutil
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,7 +21,8 @@ from muon import Muon, fast
 from plt import Plt, PltConfig, load, rope_tables
 from rows import Asked, Rows, holes
 
-SHORT, LONG = 512, 768
+# Tokens in a row for most of a run; the rest of it has rows as long as the model reads.
+SHORT = 512
 LONG_FROM = 0.8
 WARM_UP = 0.02
 
@@ -45,11 +46,19 @@ def optimisers(model: Plt, matrix_lr: float, lr: float) -> list[torch.optim.Opti
     tables = [p for p in rest if p.dim() == 2]
     vectors = [p for p in rest if p.dim() == 1]
     groups = [{"params": tables, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    found = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-10), Muon(matrices, lr=matrix_lr)]
+    found = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), eps=1e-10, fused=True), Muon(matrices, lr=matrix_lr)]
     for optimiser in found:
         for group in optimiser.param_groups:
             group["peak"] = group["lr"]
     return found
+
+
+def compiled(model: Plt) -> None:
+    """Compiles what a model is made of, once for all its layers, which takes a tenth of the time of the whole."""
+    torch._dynamo.config.recompile_limit = 64
+    for layer in model.model.layers:
+        layer.compile(dynamic=False)
+    model.score = torch.compile(model.score, dynamic=False)
 
 
 class Run:
@@ -67,10 +76,13 @@ class Run:
         self.model = (load(args.start) if args.start else Plt(PltConfig())).train().to(self.device)
         self.optimisers = optimisers(self.model, args.matrix_lr, args.lr)
         self.at = Position()
+        origin = args.start and args.start / "inherit.json"
+        self.origin = json.loads(origin.read_text()) if origin and origin.exists() else None
         self.checkpoint = self.work / "checkpoint.pt"
         if self.checkpoint.exists() and not args.fresh:
             self.restore()
-        self.loss = torch.compile(self.model.loss, dynamic=False) if args.compile else self.model.loss
+        if args.compile:
+            compiled(self.model)
         self.builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
         self.fixed_rows, self.fixed_holes = self.prepare_checks()
         self.started = time.monotonic()
@@ -105,8 +117,10 @@ class Run:
     def step(self, ids: Tensor, weights: Tensor) -> float:
         """One update; returns the mean loss."""
         self.set_rates(self.progress())
+        alone = self.progress() < self.args.one_loop_until
+        self.model.model.cfg = replace(self.model.cfg, plt_num_loops=1) if alone else self.model.cfg
         with fast(self.device):
-            total, count = self.loss(ids.to(self.device), weights.to(self.device), self.rope)
+            total, count = self.model.loss(ids.to(self.device), weights.to(self.device), self.rope)
         mean = total / count
         mean.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -116,6 +130,7 @@ class Run:
         return mean.item()
 
     @torch.no_grad()
+    @torch.compiler.set_stance("force_eager")
     def check(self) -> dict[str, float]:
         """Valid loss, and how many valid holes greedy decoding would fill exactly."""
         total = count = exact = 0.0
@@ -140,6 +155,8 @@ class Run:
             "model": self.model.state_dict(),
             "optimisers": [o.state_dict() for o in self.optimisers],
             "position": vars(self.at),
+            "origin": self.origin,
+            "device": torch.cuda.get_device_name() if self.device == "cuda" else "CPU",
             "random": torch.get_rng_state(),
         }
         torch.save(state, self.checkpoint.with_suffix(".new"))
@@ -155,6 +172,7 @@ class Run:
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["peak"] = peak
         self.at = Position(**state["position"])
+        self.origin = state.get("origin")
         torch.set_rng_state(state["random"].cpu())
 
     def log(self, **values: float) -> None:
@@ -163,27 +181,39 @@ class Run:
         with (self.work / "train.jsonl").open("a") as out:
             out.write(line + "\n")
 
+    def batches(self, length: int) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Rows of one length from where the run is, made ahead by other processes."""
+        batch = max(1, self.args.batch_tokens // length)
+        rows = Rows(self.work, "train", length, batch, self.at.rows, self.args.seed)
+        return DataLoader(rows, batch_size=None, num_workers=self.args.workers, prefetch_factor=8)
+
     def phase(self, length: int, until: float) -> None:
         """Trains on rows of one length up to a given progress."""
-        batch = max(1, self.args.batch_tokens // length)
         self.rope = rope_tables(self.model.cfg, length, self.model.head().detach())
-        rows = Rows(self.work, "train", length, batch, self.at.rows, self.args.seed)
-        loader = DataLoader(rows, batch_size=None, num_workers=1, prefetch_factor=8)
-        losses, since, saved = [], time.monotonic(), time.monotonic()
-        for ids, weights in loader:
+        losses, waited, since, saved = [], 0.0, time.monotonic(), time.monotonic()
+        batches = iter(self.batches(length))
+        while True:
+            asked = time.monotonic()
+            ids, weights = next(batches)
+            waited += time.monotonic() - asked
             losses.append(self.step(ids, weights))
             self.at.step += 1
-            self.at.rows += batch
+            self.at.rows += len(ids)
             self.at.tokens += ids.numel()
             self.at.seconds = self.before + time.monotonic() - self.started
             if self.at.step % 20 == 0:
-                rate = len(losses) * ids.numel() / (time.monotonic() - since)
-                progress = round(self.progress(), 4)
-                self.log(loss=round(sum(losses) / len(losses), 4), tokens_per_second=round(rate), progress=progress)
-                losses, since = [], time.monotonic()
+                took = time.monotonic() - since
+                self.log(
+                    loss=round(sum(losses) / len(losses), 4),
+                    tokens_per_second=round(len(losses) * ids.numel() / took),
+                    # Of the time, for rows that were not ready yet.
+                    waited=round(waited / took, 3),
+                    progress=round(self.progress(), 4),
+                )
+                losses, waited, since = [], 0.0, time.monotonic()
             if self.at.step % self.args.check_every == 0:
                 self.log(**self.check())
-                since = time.monotonic()
+                waited, since = 0.0, time.monotonic()
             if time.monotonic() - saved > 60:
                 self.save()
                 saved = time.monotonic()
@@ -200,17 +230,19 @@ class Run:
         if self.progress() < self.args.long_from:
             self.phase(SHORT, self.args.long_from)
         if self.progress() < 1:
-            self.phase(LONG, 1.0)
+            self.phase(self.model.cfg.max_position_embeddings, 1.0)
         self.save()
         self.log(**self.check())
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """What a run is told."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("target/training"))
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--tokens", type=float, default=0, help="schedule by tokens instead of minutes")
     parser.add_argument("--batch-tokens", type=int, default=8192)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make rows")
     parser.add_argument("--matrix-lr", type=float, default=0.02)
     parser.add_argument("--lr", type=float, default=0.003)
     parser.add_argument("--check-every", type=int, default=200)
@@ -220,8 +252,18 @@ def main() -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="do not take up a checkpoint")
     parser.add_argument("--long-from", type=float, default=LONG_FROM, help="progress at which rows become long")
+    parser.add_argument(
+        "--one-loop-until",
+        type=float,
+        default=0,
+        help="progress up to which the first loop alone learns, at half the cost",
+    )
     parser.add_argument("--no-compile", dest="compile", action="store_false")
-    Run(parser.parse_args()).train()
+    return parser
+
+
+def main() -> None:
+    Run(parser().parse_args()).train()
 
 
 if __name__ == "__main__":
