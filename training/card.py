@@ -98,7 +98,7 @@ def course(training: Training) -> str:
         layers = ", ".join(str(layer) for layer in origin["layers"])
         begun = (
             f"It began with weights of {origin['name']} ({origin['licence']}, {origin['source']}): its layers {layers},"
-            " and for each of our tokens the mean of its tokens that spell it; all were trained on"
+            " and for each of our tokens the mean of its tokens that spell it. All were trained further"
         )
     return filled(
         f"{begun} on one {training.device}: {position['seconds'] / 60:.0f} minutes, {position['tokens'] / 1e6:.1f} M"

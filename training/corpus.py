@@ -53,7 +53,7 @@ LANGUAGES = {
     "md": "markdown",
 }
 
-DEFAULT_CAP = 2_500_000
+DEFAULT_CAP = 5_000_000
 PACKAGE_CAP = {"golang-1.19-src": 12_000_000}
 # Of these every package has a little, much of it the same.
 LANGUAGE_CAP = {"shell": 300_000, "config": 60_000, "markdown": 120_000}

@@ -15,7 +15,7 @@ from decode import greedy
 from fim import MIDDLE_BUDGET, Builder
 from muon import fast
 from plt import Plt, load
-from rows import Picker, Rows, holes
+from rows import Picker, Rows, Source, holes
 
 LANGUAGES = ("rust", "python", "typescript", "javascript", "go", "c")
 KINDS = ("rest_of_line", "whole_line", "block")
@@ -38,7 +38,7 @@ def loss(model: Plt, work: Path, builder: Builder, rows: int) -> dict[str, float
     """Mean loss of all tokens in rows drawn as in training, and bits a byte on plain text."""
     device = model.head().device.type
     total = count = 0.0
-    batches = iter(Rows(work, "test", 768, 4, 0, 0))
+    batches = iter(Rows(Source(work, "test"), 768, 4, 0, 0))
     with fast(device):
         for _ in range(rows // 4):
             ids, weights = next(batches)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections import OrderedDict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from corpus import Corpus, Document
 from fim import Hole, indent_of, line_end
@@ -28,8 +29,9 @@ DEFINITIONS = 3
 DRAWN = 12
 CHUNK_LINES = 14
 DEFINITION_LINES = 10
-KEPT_PACKAGES = 64
 FILES = 200
+# Characters of a file that definitions are looked for in.
+INDEXED = 60_000
 
 
 def dedented(lines: list[str]) -> str:
@@ -52,6 +54,23 @@ def definition(text: str, start: int) -> str:
     return dedented(taken)
 
 
+Index = dict[str, tuple[int, int]]
+
+
+def index_of(texts: list[str]) -> Index:
+    """Where each name is defined that only one of these files defines: (file, offset)."""
+    found: Index = {}
+    shared: set[str] = set()
+    for number, text in enumerate(texts):
+        for match in DEFINITION.finditer(text):
+            name = match.group(1)
+            if found.setdefault(name, (number, match.start()))[0] != number:
+                shared.add(name)
+    for name in shared:
+        del found[name]
+    return found
+
+
 class Neighbours:
     """Finds text in the other files of a file's package that are in the same language."""
 
@@ -60,26 +79,22 @@ class Neighbours:
         for language, documents in corpus.groups.items():
             for document in documents:
                 self.files.setdefault((document.package, language), []).append(document)
-        self.indices: OrderedDict[tuple[str, str], dict[str, tuple[int, int]]] = OrderedDict()
+        self.indices: dict[tuple[str, str], Index] = {}
 
-    def _index(self, key: tuple[str, str]) -> dict[str, tuple[int, int]]:
-        """Where each name is defined that only one file of the package defines: (file, offset)."""
-        if key in self.indices:
-            self.indices.move_to_end(key)
-            return self.indices[key]
-        found: dict[str, tuple[int, int]] = {}
-        shared: set[str] = set()
-        for number, document in enumerate(self.files[key][:FILES]):
-            for match in DEFINITION.finditer(document.text[:60_000]):
-                name = match.group(1)
-                if found.setdefault(name, (number, match.start()))[0] != number:
-                    shared.add(name)
-        for name in shared:
-            del found[name]
-        self.indices[key] = found
-        if len(self.indices) > KEPT_PACKAGES:
-            self.indices.popitem(last=False)
-        return found
+    def _texts(self, key: tuple[str, str]) -> list[str]:
+        return [document.text[:INDEXED] for document in self.files[key][:FILES]]
+
+    def index_all(self, workers: int) -> None:
+        """Indexes every package at once; else each is when it is first asked for."""
+        keys = list(self.files)
+        with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+            found = pool.map(index_of, map(self._texts, keys), chunksize=8)
+            self.indices = dict(zip(keys, found, strict=True))
+
+    def _index(self, key: tuple[str, str]) -> Index:
+        if key not in self.indices:
+            self.indices[key] = index_of(self._texts(key))
+        return self.indices[key]
 
     def around(self, document: Document, hole: Hole, rng: random.Random) -> list[tuple[str, str]]:
         """A few (path, text), the best first."""

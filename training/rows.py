@@ -50,42 +50,48 @@ class Picker:
         return documents[min(bisect(bounds, rng.random() * bounds[-1]), len(documents) - 1)]
 
 
+class Source:
+    """What rows of a split are drawn from; processes that are forked from the one that read it share it."""
+
+    def __init__(self, work: Path, split: str) -> None:
+        corpus = Corpus.load(work, split)
+        self.split = split
+        self.builder = Builder(Tokenizer.from_file(str(work / "tokenizer.json")))
+        self.picker, self.neighbours = Picker(corpus), Neighbours(corpus)
+
+
 class Rows(IterableDataset[tuple[Tensor, Tensor]]):
     """Batches of rows (ids, weights) from row number `first` on, without end."""
 
-    def __init__(self, work: Path, split: str, length: int, batch: int, first: int, seed: int) -> None:
-        self.work, self.split, self.length = work, split, length
+    def __init__(self, source: Source, length: int, batch: int, first: int, seed: int) -> None:
+        self.source, self.length = source, length
         self.batch, self.first, self.seed = batch, first, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
-        corpus = Corpus.load(self.work, self.split)
-        picker, neighbours = Picker(corpus), Neighbours(corpus)
         # Where several processes make rows, each makes every so manieth batch.
         worker = get_worker_info()
         mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         number = self.first + mine * self.batch
         while True:
-            rows = [self.row(builder, picker, neighbours, number + i) for i in range(self.batch)]
+            rows = [self.row(number + i) for i in range(self.batch)]
             number += workers * self.batch
             yield torch.tensor([r[0] for r in rows]), torch.tensor([r[1] for r in rows])
 
-    def row(
-        self, builder: Builder, picker: Picker, neighbours: Neighbours, number: int
-    ) -> tuple[list[int], list[float]]:
+    def row(self, number: int) -> tuple[list[int], list[float]]:
         """One row; all languages of a row are drawn afresh for each example in it."""
-        rng = random.Random(f"{self.seed}/{self.split}/{number}")
+        source = self.source
+        rng = random.Random(f"{self.seed}/{source.split}/{number}")
 
         drawn: list[Document] = []
 
         def pick() -> tuple[str, str]:
-            drawn[:] = [picker.draw(rng)]
+            drawn[:] = [source.picker.draw(rng)]
             return drawn[0].path, drawn[0].text
 
         def around(hole: Hole, rng: random.Random) -> list[tuple[str, str]]:
-            return neighbours.around(drawn[0], hole, rng)
+            return source.neighbours.around(drawn[0], hole, rng)
 
-        example = builder.row(pick, self.length, rng, around)
+        example = source.builder.row(pick, self.length, rng, around)
         return example.ids, example.weights
 
 

@@ -19,7 +19,7 @@ from corpus import Corpus
 from fim import Builder
 from muon import Muon, fast
 from plt import Plt, PltConfig, load, rope_tables
-from rows import Asked, Rows, holes
+from rows import Asked, Rows, Source, holes
 
 # Tokens in a row for most of a run; the rest of it has rows as long as the model reads.
 SHORT = 512
@@ -85,6 +85,7 @@ class Run:
             compiled(self.model)
         self.builder = Builder(Tokenizer.from_file(str(self.work / "tokenizer.json")))
         self.fixed_rows, self.fixed_holes = self.prepare_checks()
+        self.source: Source | None = None
         self.started = time.monotonic()
         self.before = self.at.seconds
         self.stopped = False
@@ -96,7 +97,7 @@ class Run:
 
     def prepare_checks(self) -> tuple[list[tuple[Tensor, Tensor]], list[Asked]]:
         """The same rows and holes of the valid packages in every run."""
-        batches = iter(Rows(self.work, "valid", SHORT, 8, 0, 0))
+        batches = iter(Rows(Source(self.work, "valid"), SHORT, 8, 0, 0))
         return [next(batches) for _ in range(6)], holes(
             Corpus.load(self.work, "valid"), self.builder, "rest_of_line", 100
         )
@@ -184,8 +185,14 @@ class Run:
     def batches(self, length: int) -> DataLoader[tuple[Tensor, Tensor]]:
         """Rows of one length from where the run is, made ahead by other processes."""
         batch = max(1, self.args.batch_tokens // length)
-        rows = Rows(self.work, "train", length, batch, self.at.rows, self.args.seed)
-        return DataLoader(rows, batch_size=None, num_workers=self.args.workers, prefetch_factor=8)
+        if self.source is None:
+            self.source = Source(self.work, "train")
+            self.source.neighbours.index_all(self.args.workers)
+        rows = Rows(self.source, length, batch, self.at.rows, self.args.seed)
+        # Forked, they share the text and the index.
+        return DataLoader(
+            rows, batch_size=None, num_workers=self.args.workers, prefetch_factor=8, multiprocessing_context="fork"
+        )
 
     def phase(self, length: int, until: float) -> None:
         """Trains on rows of one length up to a given progress."""
