@@ -11,7 +11,7 @@ use candle_core::DType;
 use test_support::gguf::GgufFile;
 
 use self::checkpoint::{Checkpoint, Stored};
-use crate::{Config, Error, Format, LoadOptions, Plt, Weights, quantize, verify};
+use crate::{Config, DeviceChoice, Error, Format, LoadOptions, Plt, Weights, quantize, verify};
 
 const TOKENS: [u32; 6] = [3, 1, 4, 15, 9, 26];
 
@@ -49,6 +49,37 @@ fn a_file_equals_the_same_weights_as_safetensors() {
     for stored in [Stored::F32, Stored::F16, Stored::Bf16] {
         check_same(&Checkpoint::new("llama"), stored);
         check_same(&Checkpoint::new("qwen2"), stored);
+    }
+}
+
+/// Biases, pairs of rows and blocks of integers included.
+#[test]
+fn a_device_computes_of_a_file_what_the_cpu_computes() {
+    let Some(device) = cuda::device_for_test!() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("model.gguf");
+    for (architecture, stored) in [
+        ("llama", Stored::Bf16),
+        ("llama", Stored::Q8),
+        ("qwen2", Stored::F32),
+        ("qwen2", Stored::Q8),
+    ] {
+        Checkpoint::with_heads(architecture, 32).write_gguf(&file, stored, |_| {});
+        let config = Config::from_gguf(&file).unwrap();
+        let weights = Weights::from_gguf(&file).unwrap();
+        let device = DeviceChoice::Cuda(device.info().index);
+        let options = LoadOptions { device, ..LoadOptions::default() };
+        let gpu = Plt::from_weights(config, &weights, options).unwrap();
+        let found = gpu.prefill_all(&TOKENS, &mut gpu.new_cache()).unwrap().to_f64().unwrap();
+        let expected = gguf_logits(&file);
+        let square =
+            |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
+        for (found, expected) in found.iter().zip(&expected) {
+            let zeros = vec![0.0; expected.len()];
+            let error = (square(found, expected) / square(expected, &zeros)).sqrt();
+            // Weights of bf16 and operands of 8 or 7 bits.
+            assert!(error < 0.03, "{architecture} {stored:?}: {error:e}");
+        }
     }
 }
 

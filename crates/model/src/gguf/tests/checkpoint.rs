@@ -10,7 +10,8 @@ use test_support::gguf::GgufFile;
 const HIDDEN: usize = 32;
 const MLP: usize = 64;
 const VOCAB: usize = 48;
-const HEAD_DIM: usize = 8;
+const N_HEADS: usize = 4;
+const N_KV_HEADS: usize = 2;
 
 /// What matrices are stored as; vectors are stored in single precision by all but `F16` and `Bf16` safetensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +66,19 @@ fn q8_block(values: &[f32]) -> Vec<u8> {
 /// Tensors under their released names.
 pub(super) struct Checkpoint {
     architecture: &'static str,
+    head_dim: usize,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 impl Checkpoint {
     pub(super) fn new(architecture: &'static str) -> Self {
-        let mut checkpoint = Self { architecture, tensors: BTreeMap::new() };
+        Self::with_heads(architecture, HIDDEN / N_HEADS)
+    }
+
+    /// Of heads that are so wide.
+    pub(super) fn with_heads(architecture: &'static str, head_dim: usize) -> Self {
+        let (queries, key_values) = (N_HEADS * head_dim, N_KV_HEADS * head_dim);
+        let mut checkpoint = Self { architecture, head_dim, tensors: BTreeMap::new() };
         checkpoint.add("model.embed_tokens.weight", &[VOCAB, HIDDEN]);
         checkpoint.add("lm_head.weight", &[VOCAB, HIDDEN]);
         checkpoint.add("model.norm.weight", &[HIDDEN]);
@@ -80,13 +88,13 @@ impl Checkpoint {
             };
             add("input_layernorm.weight", &[HIDDEN]);
             add("post_attention_layernorm.weight", &[HIDDEN]);
-            for (name, out) in [("q", HIDDEN), ("k", HIDDEN / 2), ("v", HIDDEN / 2)] {
+            for (name, out) in [("q", queries), ("k", key_values), ("v", key_values)] {
                 add(&format!("self_attn.{name}_proj.weight"), &[out, HIDDEN]);
                 if architecture == "qwen2" {
                     add(&format!("self_attn.{name}_proj.bias"), &[out]);
                 }
             }
-            add("self_attn.o_proj.weight", &[HIDDEN, HIDDEN]);
+            add("self_attn.o_proj.weight", &[HIDDEN, queries]);
             add("mlp.gate_proj.weight", &[MLP, HIDDEN]);
             add("mlp.up_proj.weight", &[MLP, HIDDEN]);
             add("mlp.down_proj.weight", &[HIDDEN, MLP]);
@@ -123,8 +131,8 @@ impl Checkpoint {
         };
         let config = json!({
             "architectures": [class], "vocab_size": VOCAB, "hidden_size": HIDDEN,
-            "intermediate_size": MLP, "num_hidden_layers": 2, "num_attention_heads": 4,
-            "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5_f32 as f64,
+            "intermediate_size": MLP, "num_hidden_layers": 2, "num_attention_heads": N_HEADS,
+            "num_key_value_heads": N_KV_HEADS, "head_dim": self.head_dim, "max_position_embeddings": 64, "rms_norm_eps": 1e-5_f32 as f64,
             "rope_theta": 5e4, "tie_word_embeddings": !self.tensors.contains_key("lm_head.weight"),
         });
         std::fs::write(directory.join("config.json"), config.to_string()).unwrap();
@@ -155,8 +163,10 @@ impl Checkpoint {
             ("context_length", 64),
             ("embedding_length", HIDDEN),
             ("feed_forward_length", MLP),
-            ("attention.head_count", 4),
-            ("attention.head_count_kv", 2),
+            ("attention.head_count", N_HEADS),
+            ("attention.head_count_kv", N_KV_HEADS),
+            ("attention.key_length", self.head_dim),
+            ("attention.value_length", self.head_dim),
         ] {
             file.integer(&format!("{name}.{key}"), value as u64);
         }
@@ -167,7 +177,7 @@ impl Checkpoint {
             let name = gguf_name(released);
             let paired = self.architecture == "llama"
                 && (released.ends_with("q_proj.weight") || released.ends_with("k_proj.weight"));
-            let values = if paired { in_pairs(values) } else { values.clone() };
+            let values = if paired { in_pairs(values, self.head_dim) } else { values.clone() };
             let dimensions: Vec<u64> = shape.iter().rev().map(|size| *size as u64).collect();
             file.tensor(&name, &dimensions, stored.number(), stored.bytes(&values));
         }
@@ -185,10 +195,10 @@ fn type_of(shape: &[usize], stored: Stored) -> Stored {
 }
 
 /// Rows as converters write them: element i of a head's first half, then element i of its second.
-fn in_pairs(values: &[f32]) -> Vec<f32> {
+fn in_pairs(values: &[f32], head_dim: usize) -> Vec<f32> {
     let rows: Vec<&[f32]> = values.chunks(HIDDEN).collect();
-    let half = HEAD_DIM / 2;
-    let order = |row: usize| row / HEAD_DIM * HEAD_DIM + row % HEAD_DIM / 2 + row % 2 * half;
+    let half = head_dim / 2;
+    let order = |row: usize| row / head_dim * head_dim + row % head_dim / 2 + row % 2 * half;
     (0..rows.len()).flat_map(|row| rows[order(row)].iter().copied()).collect()
 }
 
