@@ -253,7 +253,7 @@ fn built_in(device: DeviceChoice) -> Result<Plt, model::Error> {
 
 /// Where there is a GPU, or something that behaves like one.
 #[test]
-fn a_gpu_runs_ahead_and_writes_what_single_steps_write() {
+fn a_device_runs_ahead_and_writes_what_single_steps_write() {
     let model = match built_in(DeviceChoice::Cuda(0)) {
         Ok(model) => model,
         Err(reason) => {
