@@ -190,7 +190,8 @@ impl Running {
     ) -> Result<Option<Finish>, model::Error> {
         let Phase::Decoding(mut text) = self.phase else { return Ok(None) };
         let started = Instant::now();
-        let mut tokens: Vec<u32> = text.pending.take().into_iter().collect();
+        let pending = text.pending.take();
+        let mut tokens: Vec<u32> = pending.into_iter().collect();
         let n_left = self.job.request.max_tokens - self.outcome.n_generated;
         let n_room = model.config().max_positions - self.sequence.len() - tokens.len();
         // The last token of the answer needs no pass of its own.
@@ -201,8 +202,8 @@ impl Running {
             whole.extend(&tokens);
             tokens.extend(self.drafter.guess(&whole, limit));
         }
-        if let (true, 0, [token]) = (self.runs_ahead, n_guessed, tokens.as_slice()) {
-            return self.run_ahead(model, text, *token, keep_going);
+        if let (true, Some(token), 1) = (self.runs_ahead, pending, tokens.len()) {
+            return self.run_ahead(model, text, token, keep_going);
         }
         let n_before = self.outcome.n_generated;
         let (n_drafted, n_accepted) = (self.outcome.n_drafted, self.outcome.n_accepted);

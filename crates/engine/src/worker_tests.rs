@@ -352,8 +352,25 @@ fn an_answer_that_was_expected_takes_few_passes() {
     }
 }
 
+/// A guess that is right and the last of its pass leaves no token to go on from by itself.
+#[test]
+fn a_model_runs_ahead_from_what_was_chosen_and_never_from_a_guess() {
+    let model = plt("r2-gqa-w5").unwrap();
+    let mut asked = request(Priority::Interactive, &[2, 0, 0], 31);
+    let expected = plain(&model, &asked);
+    asked.drafts = expected.iter().copied().chain([1, 2, 3]).collect();
+    for wrong in [16, 22] {
+        asked.drafts[wrong] = 0;
+    }
+    let mut bench = bench();
+    bench.worker.load();
+    bench.worker.runs_ahead = true;
+    let (tokens, outcome) = bench.answer(asked);
+    assert_eq!(tokens, expected, "{outcome:?}");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Whatever is guessed, and whatever else is asked before: the text is that of the model alone.
     #[test]
