@@ -1,5 +1,6 @@
 //! From a caret to a suggestion: refuse, remember, ask the model, trim.
 
+mod parses;
 mod repeat;
 mod several;
 
@@ -214,7 +215,7 @@ impl Completer {
             Ok(answer) => answer,
             Err(reason) => return Completion { pieces, ..Completion::refused(reason) },
         };
-        let (text, stopped_by) = suggested(site, &answer);
+        let (text, stopped_by) = suggested(document, offset, site, &answer);
         let Written { likelihoods, outcome, text: raw, .. } = answer.written;
         let confidence = text.as_ref().ok().and_then(|text| likelihoods.confidence(text));
         let text = text.and_then(|text| match (site.trigger, confidence) {
@@ -286,14 +287,27 @@ impl Completer {
 }
 
 /// What is left of an answer after the rules for its end, and what ended it.
-fn suggested(site: &Site, answer: &Answer) -> (Result<String, Reason>, &'static str) {
+fn suggested(
+    document: &Document,
+    offset: usize,
+    site: &Site,
+    answer: &Answer,
+) -> (Result<String, Reason>, &'static str) {
     let (ended, stopped_by) = match (answer.rule, answer.written.outcome.finish) {
         (Some(rule), _) => (Ended::ByRule, rule),
         (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
         (None, finish @ Finish::Stop) => (Ended::ByModel(finish), "end-of-text"),
         (None, finish @ Finish::Length) => (Ended::ByModel(finish), "length"),
     };
-    (trim::finish(site, answer.written.kept(), ended), stopped_by)
+    let is_whole = matches!(stopped_by, "end-of-text" | "control-token" | "repetition");
+    let text = trim::finish(site, answer.written.kept(), ended).and_then(|text| {
+        match (parses::fit(document, offset, &text, is_whole), site.trigger) {
+            (Some(fitting), _) => Ok(fitting.to_owned()),
+            (None, Trigger::Automatic) => Err(Reason::DoesNotParse),
+            (None, Trigger::Invoked) => Ok(text),
+        }
+    });
+    (text, stopped_by)
 }
 
 /// `text` with the document's own line ends, at the caret.

@@ -25,6 +25,8 @@ pub enum Reason {
     TooShort,
     /// The model itself finds it unlikely.
     Unlikely,
+    /// With it the document would have more errors of syntax.
+    DoesNotParse,
     EngineError(String),
     TooLarge,
     /// The file is of a kind that usually holds keys or passwords.
@@ -52,6 +54,7 @@ impl Reason {
             Self::RepeatsPrefix => "repeats-prefix",
             Self::TooShort => "too-short",
             Self::Unlikely => "unlikely",
+            Self::DoesNotParse => "does-not-parse",
             Self::EngineError(_) => "engine-error",
             Self::TooLarge => "too-large",
             Self::SecretFile => "secret-file",
@@ -99,6 +102,9 @@ impl fmt::Display for Reason {
             Self::Unlikely => f.write_str(
                 "The model was not sure enough of what it wrote to show it while you type; ask by hand to see it.",
             ),
+            Self::DoesNotParse => f.write_str(
+                "What the model wrote would be an error of syntax here.",
+            ),
             Self::EngineError(why) => {
                 write!(f, "The model failed: {why}. Run `dacapo doctor` to see more.")
             }
@@ -138,6 +144,7 @@ mod tests {
             Reason::RepeatsPrefix,
             Reason::TooShort,
             Reason::Unlikely,
+            Reason::DoesNotParse,
             Reason::EngineError("out of memory".to_owned()),
             Reason::TooLarge,
             Reason::SecretFile,

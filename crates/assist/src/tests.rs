@@ -318,6 +318,15 @@ fn some_places_are_left_alone_while_typing() {
 }
 
 #[test]
+fn what_does_not_parse_is_shown_to_who_asks_for_it() {
+    let fixture = "fn f() {\n    $0\n}\n";
+    check(Language::Rust, Trigger::Automatic, fixture, "a((b;", "(does-not-parse)");
+    check(Language::Rust, Trigger::Invoked, fixture, "a((b;", "a((b;");
+    check(Language::Rust, Trigger::Automatic, fixture, "a();\n    b(;", "a();");
+    check(Language::Rust, Trigger::Invoked, fixture, "a();\n    b(;", "a();");
+}
+
+#[test]
 fn closed_and_huge_documents_are_refused() {
     let room = Room::new(Script::new("x"));
     let completion = room.complete_at(&Snapshot::default(), 0, Trigger::Invoked);

@@ -65,7 +65,7 @@ impl Completer {
                 let sampling = Sampling { seed, ..WARM };
                 let order = |_| Ok(self.order(prompt.clone(), sampling, Priority::Interactive));
                 let Ok(answer) = self.write(order, &site, cancel) else { break };
-                let Ok(text) = suggested(&site, &answer).0 else { continue };
+                let Ok(text) = suggested(document, offset, &site, &answer).0 else { continue };
                 if is_new(&text, &mut known) {
                     self.memo.remember_behind(id, Trigger::Invoked, &site, &text, &prompt.pieces);
                     texts.push(text);
