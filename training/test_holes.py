@@ -202,4 +202,4 @@ def test_the_card_tells_the_shares_of_the_languages() -> None:
     training = card.Training({"seconds": 60, "tokens": 1e6, "step": 3}, origin, "GPU", race)
     text = card.card("name", (PltConfig(), 10), training, data, None)
     assert "its layers 0, 29" in text and "on one GPU: 1 minutes" in text and "| first six | 0.02, 0.002 |" in text
-    assert "rust 25, python 25" in text and "Never trained on: `held`." in text and "Not measured yet." in text
+    assert "rust 20, python 20" in text and "Never trained on: `held`." in text and "Not measured yet." in text

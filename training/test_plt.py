@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, pre_tokenizers, trainers
 from torch import Tensor
 
+from away import slim, take
 from decode import Decoder, read
 from fim import Builder, Hole, block, draw_hole, rest_of_line, span, whole_line
 from plt import Plt, PltConfig, causal_attention, rope_tables, rotate, window_attention
@@ -192,3 +194,21 @@ def test_prompt_is_the_start_of_its_example(tokenizer: Tokenizer) -> None:
     assert prompt[-1] == builder.middle
     assert prompt.index(builder.suffix) < prompt.index(builder.prefix)
     assert len(prompt) <= len(builder.header("src/a.rs")) + 480 + 160 + 3
+
+
+def test_what_comes_back_in_pieces_is_the_model_in_half_the_bits(tmp_path: Path) -> None:
+    model = Plt(PltConfig(vocab_size=300, hidden_size=32, intermediate_size=48, num_attention_heads=1, head_dim=32))
+    there, pieces, here = tmp_path / "there", tmp_path / "pieces", tmp_path / "here"
+    there.mkdir(), here.mkdir()
+    state = {"config": model.cfg.to_dict(), "model": model.state_dict(), "optimisers": [1], "position": {"step": 3}}
+    torch.save(state, there / "checkpoint.pt")
+    (there / "train.jsonl").write_text('{"step": 3}\n')
+    slim(there, pieces, 0.02)
+    assert len(list(pieces.iterdir())) > 2
+    take(pieces, here)
+    back = torch.load(here / "checkpoint.pt", weights_only=True)
+    assert back["config"] == state["config"] and back["position"] == {"step": 3} and "optimisers" not in back
+    assert back["model"].keys() == state["model"].keys()
+    for name, tensor in state["model"].items():
+        assert torch.equal(back["model"][name], tensor.bfloat16()), name
+    assert (here / "train.jsonl").read_text() == '{"step": 3}\n'
