@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use assist::Assistant;
 use engine::{Generation, Handle, Request, Sampling};
@@ -172,6 +173,18 @@ pub(crate) fn assistant(model: TinyModel) -> Assistant {
     let engine =
         Handle::spawn(move || Plt::from_directory(directory.path(), LoadOptions::default()));
     assistant_over(engine, tokenizer)
+}
+
+/// An assistant that gives its weights back as soon as nobody asks for anything, and its engine.
+pub(crate) fn forgetful_assistant() -> (Assistant, Handle) {
+    let directory = tempfile::tempdir().unwrap();
+    TinyModel::SMALL.write(directory.path());
+    let tokenizer = Tokenizer::from_directory(directory.path()).unwrap();
+    let options = engine::Options { idle: Some(Duration::from_millis(50)), ..Default::default() };
+    let engine = Handle::start(options, move |_| {
+        Plt::from_directory(directory.path(), LoadOptions::default())
+    });
+    (assistant_over(engine.clone(), tokenizer), engine)
 }
 
 /// An assistant that says one thing.

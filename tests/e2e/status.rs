@@ -1,12 +1,15 @@
 //! What a client is told about the model.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use server::Options;
 use test_support::checkpoint::TinyModel;
 use test_support::fixture::Units;
 
 use crate::harness::{
-    assistant, broken_assistant, builder, document, options, spawn, with_settings,
+    assistant, broken_assistant, builder, document, forgetful_assistant, options, spawn,
+    with_settings,
 };
 
 fn preloading() -> Options {
@@ -43,6 +46,32 @@ async fn a_client_that_asks_is_told() {
         }
     }
     client.finish().await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn weights_that_were_given_back_are_read_again_for_who_types() {
+    let document = document();
+    let builder = builder().initialization_options(json!({"status": true}));
+    let (assistant, engine) = forgetful_assistant();
+    let (input, output, server) = spawn(assistant, options());
+    let mut client = builder.file(&document.uri, "rust", &document.text).start(input, output).await;
+    assert_eq!(client.notification("dacapo/status").await["kind"], "Inactive");
+    client.explain(&document.uri, document.caret(Units::Utf16)).await;
+    while engine.status() != engine::Status::Unloaded {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let saved = json!({"textDocument": {"uri": document.uri}});
+    client.notify("textDocument/didSave", saved).await;
+    while client.notification("dacapo/status").await["kind"] != "Inactive" {}
+
+    let (line, character) = document.caret(Units::Utf16);
+    let caret = json!({"line": line, "character": character});
+    let typed = json!([{"range": {"start": caret, "end": caret}, "text": " "}]);
+    client.did_change(&document.uri, 2, typed).await;
+    let status = client.notification("dacapo/status").await;
+    assert_eq!(status["kind"], "Normal", "{status}");
+    client.finish_ignoring(&["dacapo/status"]).await;
     server.await.unwrap();
 }
 

@@ -45,7 +45,9 @@ impl Handle {
     /// Asks for the weights now; returns at once.
     pub fn preload(&self) {
         // Without a worker there is nothing to load, and the next request says so; with many requests waiting they load it.
-        let _ = self.commands.try_send(Command::Preload);
+        if self.commands.try_send(Command::Preload).is_ok() {
+            self.shared.begin_load();
+        }
     }
 
     pub fn status(&self) -> Status {

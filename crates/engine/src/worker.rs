@@ -56,6 +56,16 @@ impl Shared {
         read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The weights are about to be read if they are not there: they are on their way for whoever asks from now on.
+    pub(crate) fn begin_load(&self) {
+        self.write(|state| {
+            if state.status == Status::Unloaded {
+                state.status = Status::Loading;
+                state.load_progress = 0.0;
+            }
+        });
+    }
+
     fn write(&self, write: impl FnOnce(&mut State)) {
         write(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -210,7 +220,10 @@ where
         let cancel = (running.job.request.cancel.clone(), running.job.abandoned.clone());
         let (commands, waiting) = (&self.commands, &mut self.waiting);
         let keep_going = || {
-            while let Ok(command) = commands.try_recv() {
+            // What is beyond the limit stays in the channel, which has one too.
+            while waiting.len() < MAX_WAITING
+                && let Ok(command) = commands.try_recv()
+            {
                 // A model that works needs no loading.
                 if let Command::Generate(job) = command {
                     waiting.push(job);

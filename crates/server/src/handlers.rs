@@ -69,7 +69,6 @@ fn start(
         replaced.waiting.decline("superseded", "a newer request for the same document came".into());
     }
 
-    session.load_requested = true;
     progress::show_load(session);
     let question = Question {
         model,

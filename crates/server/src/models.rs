@@ -161,6 +161,20 @@ impl SessionModel {
         self.open().map_err(Reason::ModelFailed)
     }
 
+    /// Has the weights read if it takes no waiting to ask for them; `false` where [`Self::preload`] has to follow.
+    pub(crate) fn preload_at_hand(&self) -> bool {
+        if let Some(assistant) = self.at_hand() {
+            assistant.engine().preload();
+            return true;
+        }
+        let mut state = lock(&self.0.state);
+        let is_closed = matches!(&*state, State::Closed);
+        if is_closed {
+            *state = State::Opening;
+        }
+        !is_closed
+    }
+
     /// Opens the model and has its weights read; call it where waiting is allowed.
     pub(crate) fn preload(&self) {
         if let Ok(assistant) = self.open() {

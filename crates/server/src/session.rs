@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use assist::{CancelFlag, Reason};
+use assist::{CancelFlag, Reason, Status as EngineStatus};
 use serde::Serialize;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -70,8 +70,6 @@ pub(crate) struct Session {
     pub(crate) last_reason: Option<NoAnswer>,
     /// What the client calls the languages of its open documents.
     pub(crate) language_ids: HashMap<DocumentId, String>,
-    /// The engine has been given cause to read its weights.
-    pub(crate) load_requested: bool,
     /// What the client was told last; `None` before `initialized`, when it may not be told anything.
     pub(crate) shown_status: Option<ext::Status>,
     /// Model load is shown to the client at this moment.
@@ -122,7 +120,6 @@ impl Session {
             shutdown_received: false,
             last_reason: None,
             language_ids: HashMap::new(),
-            load_requested: false,
             shown_status: None,
             shows_progress: Arc::default(),
             trace: TraceValue::Off,
@@ -143,7 +140,6 @@ impl Session {
         let config = self.settings.session();
         if !self.model.is(&config.model.name, limits(config)) {
             self.model = model(&self.host, config);
-            self.load_requested = false;
         }
         self.other_models.clear();
     }
@@ -163,12 +159,13 @@ impl Session {
 
     /// Has the weights read; returns at once.
     pub(crate) fn preload(&mut self) {
-        if self.load_requested {
+        if !matches!(self.model.status(), EngineStatus::Unloaded) {
             return;
         }
-        self.load_requested = true;
-        let model = self.model.clone();
-        self.work(&self.lanes.slow, move || model.preload());
+        if !self.model.preload_at_hand() {
+            let model = self.model.clone();
+            self.work(&self.lanes.slow, move || model.preload());
+        }
         progress::show_load(self);
     }
 

@@ -8,8 +8,11 @@ use crate::session::Session;
 /// Whether only an event can bring news; nothing tells the loop when the weights have been read.
 pub(crate) fn is_settled(session: &Session) -> bool {
     session.shown_status.is_none()
-        || !session.load_requested
-        || matches!(session.model.status(), EngineStatus::Ready | EngineStatus::Failed(_))
+        || match session.model.status() {
+            EngineStatus::Ready | EngineStatus::Failed(_) => true,
+            EngineStatus::Loading => false,
+            EngineStatus::Unloaded => !is_at_work(session),
+        }
 }
 
 /// Tells the client that is told at all, if there is news.
@@ -38,12 +41,17 @@ fn send(session: &mut Session, status: Status) {
     session.shown_status = Some(status);
 }
 
+/// Somebody waits for an answer, for which the weights may be about to be read.
+fn is_at_work(session: &Session) -> bool {
+    !session.running.is_empty() || !session.commands.is_empty()
+}
+
 fn current(session: &Session) -> Status {
     match session.model.status() {
         EngineStatus::Failed(message) => {
             Status { busy: false, message, kind: StatusKind::Error, reason: Some("model-failed") }
         }
-        EngineStatus::Unloaded if !session.load_requested => {
+        EngineStatus::Unloaded if !is_at_work(session) => {
             let message = "the model is loaded at the first request".into();
             Status { busy: false, message, kind: StatusKind::Inactive, reason: None }
         }

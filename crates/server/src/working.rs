@@ -78,6 +78,10 @@ impl Commands {
         self.next_number
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         MAX_WORKING <= self.by_number.len()
     }

@@ -68,7 +68,6 @@ pub(crate) fn handle(
     if let Some(replaced) = session.commands.insert(number, working) {
         replaced.refuse(NoAnswer::new("superseded", "The same was asked for again."));
     }
-    session.load_requested = true;
     progress::show_load(session);
     let snapshot = session.workspace.snapshot();
     let slow = session.lanes.slow.clone();
