@@ -221,6 +221,7 @@ fn assistant_over(engine: Handle, tokenizer: Tokenizer) -> Assistant {
         min_confidence: 0.0,
         layout: Some(assist::Layout::SuffixFirst),
         sources: assist::Sources::ALL,
+        beside: assist::Beside::UNLIMITED,
     };
     Assistant::new(engine, Arc::new(tokenizer), vec![END_OF_TEXT], config)
 }

@@ -33,7 +33,7 @@ pub(crate) struct Completer {
 /// What the model wrote at a caret, and the rule that ended it.
 struct Answer {
     written: Written,
-    rule: Option<&'static str>,
+    rule: Option<trim::Rule>,
 }
 
 impl Completer {
@@ -240,7 +240,7 @@ impl Completer {
         n_context: Option<usize>,
     ) -> Result<Prompt, Reason> {
         let settings = Settings {
-            budget: Budget::share(self.n_prompt(n_context)),
+            budget: Budget::share(self.n_prompt(n_context)).within(self.config.beside),
             layout: self.layout,
             sources: self.config.sources,
             previous: &self.previous.of(&document.id),
@@ -293,13 +293,12 @@ fn suggested(
     site: &Site,
     answer: &Answer,
 ) -> (Result<String, Reason>, &'static str) {
-    let (ended, stopped_by) = match (answer.rule, answer.written.outcome.finish) {
-        (Some(rule), _) => (Ended::ByRule, rule),
+    let (ended, stopped_by, is_whole) = match (answer.rule, answer.written.outcome.finish) {
+        (Some(rule), _) => (Ended::ByRule, rule.name(), rule.ends_all()),
         (None, Finish::Cancelled) => return (Err(Reason::Cancelled), "cancelled"),
-        (None, finish @ Finish::Stop) => (Ended::ByModel(finish), "end-of-text"),
-        (None, finish @ Finish::Length) => (Ended::ByModel(finish), "length"),
+        (None, finish @ Finish::Stop) => (Ended::ByModel(finish), "end-of-text", true),
+        (None, finish @ Finish::Length) => (Ended::ByModel(finish), "length", false),
     };
-    let is_whole = matches!(stopped_by, "end-of-text" | "control-token" | "repetition");
     let text = trim::finish(site, answer.written.kept(), ended).and_then(|text| {
         match (parses::fit(document, offset, &text, is_whole), site.trigger) {
             (Some(fitting), _) => Ok(fitting.to_owned()),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use context::{Layout, Piece, Sources};
+use context::{Beside, Layout, Piece, Sources};
 use engine::{Outcome, Sampling};
 
 use crate::reason::Reason;
@@ -17,7 +17,7 @@ pub enum Trigger {
 
 /// For [`Config::min_confidence`], unless the user says otherwise: on held-out code it cost no right suggestion, and kept back nearly
 /// a quarter of the wrong ones (`docs/evaluation.md`).
-pub const MIN_CONFIDENCE: f32 = 0.2;
+pub const MIN_CONFIDENCE: f64 = 0.2;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
@@ -32,6 +32,8 @@ pub struct Config {
     pub layout: Option<Layout>,
     /// Which places text from other files may come from.
     pub sources: Sources,
+    /// Most tokens of the text beside the caret.
+    pub beside: Beside,
 }
 
 /// Text to put in place of `range` (bytes of the document at `version`).

@@ -36,7 +36,7 @@ mod assistant;
 mod tests;
 
 /// What callers of this crate need of the crates below it.
-pub use context::{Layout, Piece, PieceKind, Sources};
+pub use context::{Beside, Layout, Piece, PieceKind, Sources};
 pub use engine::{CancelFlag, Finish, Outcome, Sampling, Status};
 
 pub use action::{

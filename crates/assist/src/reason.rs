@@ -103,7 +103,7 @@ impl fmt::Display for Reason {
                 "The model was not sure enough of what it wrote to show it while you type; ask by hand to see it.",
             ),
             Self::DoesNotParse => f.write_str(
-                "What the model wrote would be an error of syntax here.",
+                "What the model wrote would be an error of syntax here; ask by hand to see it.",
             ),
             Self::EngineError(why) => {
                 write!(f, "The model failed: {why}. Run `dacapo doctor` to see more.")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use context::{Layout, Sources};
+use context::{Beside, Layout, Sources};
 use engine::{CancelFlag, Choice, Error, Finish, Outcome, Priority, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Snapshot, Workspace};
@@ -136,6 +136,7 @@ const CONFIG: Config = Config {
     min_confidence: 0.0,
     layout: Some(Layout::SuffixFirst),
     sources: Sources::ALL,
+    beside: Beside::UNLIMITED,
 };
 
 struct Room {

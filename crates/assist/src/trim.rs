@@ -27,7 +27,37 @@ use crate::site::Site;
 pub(crate) struct Stop {
     /// In bytes of the text.
     pub(crate) at: usize,
-    pub(crate) rule: &'static str,
+    pub(crate) rule: Rule,
+}
+
+/// What ends a text before the model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    ControlToken,
+    Repetition,
+    OneLine,
+    Statement,
+    Dedent,
+    Brackets,
+}
+
+impl Rule {
+    /// As it is told of a completion.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ControlToken => "control-token",
+            Self::Repetition => "repetition",
+            Self::OneLine => "one-line",
+            Self::Statement => "statement",
+            Self::Dedent => "dedent",
+            Self::Brackets => "brackets",
+        }
+    }
+
+    /// The model had nothing more to say, rather than more than was asked for.
+    pub(crate) fn ends_all(self) -> bool {
+        matches!(self, Self::ControlToken | Self::Repetition)
+    }
 }
 
 /// The first place at which a rule ends `text`. The first `n_seen` bytes were looked at before, in vain; `complete` says
@@ -41,12 +71,12 @@ pub(crate) fn stop(
 ) -> Option<Stop> {
     let rule = |rule, at: Option<usize>| at.map(|at| Stop { at, rule });
     [
-        rule("control-token", control::stop(control_tokens, text)),
-        rule("repetition", repetition::stop(text, n_seen)),
-        rule("one-line", extent::stop(site, text)),
-        rule("statement", statement::stop(site, text)),
-        rule("dedent", dedent::stop(site, text)),
-        rule("brackets", brackets::stop(site, text, complete)),
+        rule(Rule::ControlToken, control::stop(control_tokens, text)),
+        rule(Rule::Repetition, repetition::stop(text, n_seen)),
+        rule(Rule::OneLine, extent::stop(site, text)),
+        rule(Rule::Statement, statement::stop(site, text)),
+        rule(Rule::Dedent, dedent::stop(site, text)),
+        rule(Rule::Brackets, brackets::stop(site, text, complete)),
     ]
     .into_iter()
     .flatten()

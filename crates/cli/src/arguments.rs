@@ -110,8 +110,8 @@ pub(crate) struct Complete {
     /// Order of the prompt: suffix-first, prefix-first, repository or continuation; else what the model was trained with
     #[arg(long, value_name = "NAME", value_parser = layout)]
     pub(crate) layout: Option<Layout>,
-    /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar and
-    /// edited with commas between them; else what helps the model
+    /// Which text from other places goes into the prompt: all, none, or some of definition, enclosing, test, similar,
+    /// edited and viewed with commas between them; else what helps the model
     #[arg(long, value_name = "NAMES", value_parser = sources)]
     pub(crate) sources: Option<Sources>,
     /// Print one JSON object
@@ -395,9 +395,9 @@ pub(crate) struct Eval {
     /// Ask as an editor does while the user types, or as the user does by hand
     #[arg(long, value_enum, default_value_t = Ask::Automatic)]
     pub(crate) trigger: Ask,
-    /// Whether text from elsewhere in the repository goes into the prompt
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub(crate) context: Switch,
+    /// Whether text from elsewhere in the repository goes into the prompt; else what helps the model
+    #[arg(long, value_enum)]
+    pub(crate) context: Option<Switch>,
     /// Which text from elsewhere: all, none, or kinds with commas between them, as for `dacapo complete`; given more than
     /// once, each is a run of its own, they take turns at every hole, and later ones are compared with the first
     #[arg(long, value_name = "NAMES", value_parser = sources, conflicts_with = "context")]
@@ -409,7 +409,7 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "N")]
     pub(crate) max_prompt: Option<usize>,
     /// Show less likely suggestions too, or fewer of them: 0 to 1, and 0 shows all
-    #[arg(long, value_name = "P", value_parser = non_negative)]
+    #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) min_confidence: Option<f32>,
     /// Write every answer with its figures, one JSON object a line
     #[arg(long, value_name = "FILE.jsonl")]
@@ -492,6 +492,13 @@ fn non_negative(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() && 0.0 <= value => Ok(value),
         _ => Err("expected a number of 0 or more".to_owned()),
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

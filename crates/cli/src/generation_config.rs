@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use assist::{Layout, Sources};
+use assist::{Beside, Layout, Sources};
 use engine::Sampling;
 use serde::Deserialize;
 
@@ -20,6 +20,10 @@ pub(crate) struct GenerationConfig {
     prompt_layout: Option<String>,
     /// Our own: kinds of text from elsewhere that help the model, as `--sources` names them.
     prompt_sources: Option<String>,
+    /// Our own: most tokens before the caret that the model was trained with.
+    prompt_prefix_tokens: Option<usize>,
+    /// Our own: most tokens after the caret that the model was trained with.
+    prompt_suffix_tokens: Option<usize>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -67,6 +71,13 @@ impl GenerationConfig {
         }
     }
 
+    pub(crate) fn beside(&self) -> Beside {
+        Beside {
+            n_prefix: self.prompt_prefix_tokens.unwrap_or(usize::MAX),
+            n_suffix: self.prompt_suffix_tokens.unwrap_or(usize::MAX),
+        }
+    }
+
     /// Greedy unless the file asks for draws.
     pub(crate) fn sampling(&self) -> Sampling {
         if !self.do_sample {
@@ -108,6 +119,13 @@ mod tests {
         let expected = Sampling { temperature: 0.6, top_p: 0.95, top_k: 20, seed: 0 };
         assert_eq!(recommended.sampling(), expected);
         assert_eq!(parse(r#"{"temperature":0.6}"#).sampling(), Sampling::GREEDY);
+    }
+
+    #[test]
+    fn text_beside_the_caret_is_limited_where_the_file_says_so() {
+        assert_eq!(parse("{}").beside(), Beside::UNLIMITED);
+        let limited = parse(r#"{"prompt_prefix_tokens":480}"#).beside();
+        assert_eq!(limited, Beside { n_prefix: 480, ..Beside::UNLIMITED });
     }
 
     #[test]

@@ -141,9 +141,10 @@ impl ModelSource {
             max_tokens,
             n_prompt: n_prompt.min(MAX_PROMPT),
             sampling: Sampling::GREEDY,
-            min_confidence: assist::MIN_CONFIDENCE,
+            min_confidence: assist::MIN_CONFIDENCE as f32,
             layout: generation_config.layout()?,
             sources: generation_config.sources()?.unwrap_or(Sources::ALL),
+            beside: generation_config.beside(),
         })
     }
 

@@ -26,7 +26,7 @@ mod window;
 mod tests;
 
 pub use background::{Subject, background, fenced};
-pub use budget::Budget;
+pub use budget::{Beside, Budget};
 pub use gather::Memo;
 pub use layout::Layout;
 pub use next_edit::{NextEdit, Proposal, are_arguments, next_edit, next_edit_at, next_open_edit};

@@ -37,6 +37,17 @@ pub(crate) enum Instructions {
     Avx2Vnni,
 }
 
+/// What weights are multiplied with on this processor, as `doctor` shows it.
+pub fn processor_kernels() -> &'static str {
+    match Instructions::best() {
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2Vnni => "AVX2 and AVX-512 VNNI",
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => "AVX2",
+        Instructions::Portable => "portable",
+    }
+}
+
 impl Instructions {
     /// The best that this machine has.
     pub(crate) fn best() -> Self {

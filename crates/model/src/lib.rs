@@ -1,6 +1,6 @@
 //! The Parallel Loop Transformer: configuration, weights, cache and forward pass, on the CPU or a GPU.
 //!
-//! Knows no text, no sampling and no scheduler: token ids go in, logits come out.
+//! Knows no text, no random numbers and no scheduler: token ids go in, logits come out, or tokens chosen by a rule.
 //! The mathematics is that of LoopCoder-v2 (arXiv 2606.18023) and the Parallel Loop Transformer (arXiv 2510.24824).
 
 mod error;
@@ -86,6 +86,7 @@ pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::forward::Logits;
 pub use crate::gpus::gpus;
+pub use crate::kernels::processor_kernels;
 pub use crate::placement::{DeviceChoice, Placement};
 pub use crate::plt::{DType, LoadOptions, Plt};
 pub use crate::pool::set_n_threads;

@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::placement::{DeviceChoice, Placement};
 use crate::{Error, Weights};
 
-/// Type that weights are converted to and everything is computed in.
+/// What is computed in: weights stay as they lie in the file, but for double precision, which converts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DType {
     #[default]
@@ -59,7 +59,7 @@ impl Plt {
         Self::from_weights(config, &Weights::from_directory(directory)?, options)
     }
 
-    /// Converts the tensors of `weights`; each must be there in the shape that `config` asks for.
+    /// Takes the tensors of `weights` as they lie there; each must have the shape that `config` asks for.
     pub fn from_weights(
         config: Config,
         weights: &Weights,

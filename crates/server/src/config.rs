@@ -68,7 +68,7 @@ pub enum Device {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CompletionConfig {
-    /// Suggest while the user types; without it only when asked by hand.
+    /// Suggest while the user types; without it only when asked by hand. A menu of completions (`textDocument/completion`) does not tell who asked, and gets none then.
     #[schemars(extend("x-untrusted" = "off"))]
     pub automatic: bool,
     /// Most tokens of one suggestion.
@@ -145,7 +145,7 @@ impl Default for CompletionConfig {
             max_tokens: 64,
             max_prompt_tokens: 2048,
             max_delay_ms: 1000,
-            min_confidence: assist::MIN_CONFIDENCE.into(),
+            min_confidence: assist::MIN_CONFIDENCE,
             look_ahead: true,
             disabled_languages: Vec::new(),
         }

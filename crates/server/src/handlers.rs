@@ -50,7 +50,9 @@ fn start(
     session.workspace.visit(&id, caret);
     let line = document.buffer.line_range(document.buffer.line_of(caret)).start;
     let starts_line = document.buffer.slice(line.min(caret)..caret).trim().is_empty();
-    let delay = delay(session, trigger, &waiting, starts_line);
+    let most = session.settings.at(document.path.as_deref()).config.completion.max_delay_ms;
+    let most = Duration::from_millis(most.into());
+    let delay = delay(session, trigger, &waiting, starts_line).min(most);
     let several =
         trigger == Trigger::Invoked && matches!(waiting, Waiting::InlineCompletion { .. });
     // What it has read stays, and is what this request needs.
@@ -86,11 +88,7 @@ fn start(
 fn delay(session: &Session, trigger: Trigger, waiting: &Waiting, starts_line: bool) -> Duration {
     match (trigger, waiting) {
         (Trigger::Invoked, _) | (_, Waiting::Explain { .. }) => Duration::ZERO,
-        (Trigger::Automatic, _) => {
-            let most = session.settings.session().completion.max_delay_ms;
-            let delay = session.typing.delay(Instant::now(), starts_line);
-            delay.min(Duration::from_millis(most.into()))
-        }
+        (Trigger::Automatic, _) => session.typing.delay(Instant::now(), starts_line),
     }
 }
 

@@ -175,7 +175,8 @@ impl Infill<'_> {
             let n_context = n_context.unwrap_or(assumed);
             let max_tokens = max_tokens.min(n_context / 2);
             let settings = Settings {
-                budget: Budget::share(self.config.n_prompt.min(n_context - max_tokens)),
+                budget: Budget::share(self.config.n_prompt.min(n_context - max_tokens))
+                    .within(self.config.beside),
                 layout: self.layout,
                 sources: self.config.sources,
                 previous: &[],

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use context::{Layout, Sources};
+use context::{Beside, Layout, Sources};
 use engine::{CancelFlag, Choice, Error, Finish, Outcome, Request, Sampling, Status};
 use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Workspace};
@@ -90,6 +90,7 @@ const CONFIG: Config = Config {
     min_confidence: 0.0,
     layout: Some(Layout::SuffixFirst),
     sources: Sources::ALL,
+    beside: Beside::UNLIMITED,
 };
 
 /// A document with an actor that says given things.

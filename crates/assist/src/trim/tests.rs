@@ -33,7 +33,7 @@ fn controls() -> Vec<String> {
 
 fn whole(site: &Site, text: &str, finish_as: Finish) -> (Result<String, Reason>, &'static str) {
     match stop(site, &controls(), text, 0, true) {
-        Some(stop) => (finish(site, &text[..stop.at], Ended::ByRule), stop.rule),
+        Some(stop) => (finish(site, &text[..stop.at], Ended::ByRule), stop.rule.name()),
         None => (finish(site, text, Ended::ByModel(finish_as)), "model"),
     }
 }
@@ -134,7 +134,7 @@ proptest! {
         for (at, character) in text.char_indices() {
             let end = at + character.len_utf8();
             if let Some(stop) = stop(&site, &controls(), &text[..end], n_seen, false) {
-                seen = Some((finish(&site, &text[..stop.at], Ended::ByRule), stop.rule));
+                seen = Some((finish(&site, &text[..stop.at], Ended::ByRule), stop.rule.name()));
                 break;
             }
             n_seen = end;

@@ -243,7 +243,7 @@ fn device() -> Device {
         kind: "cpu",
         n_threads: std::thread::available_parallelism().map_or(1, usize::from),
         instruction_sets: instruction_sets(),
-        kernels: "f32 matrix products (gemm)",
+        kernels: model::processor_kernels(),
         gpus,
         no_gpu,
     }

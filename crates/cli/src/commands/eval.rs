@@ -66,14 +66,18 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
         return show(&EvalReport { model, trigger: "given", runs: vec![run] }, arguments.json);
     }
     let source = ModelSource::find(&arguments.model.model)?;
+    let max_tokens = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+    let mut config = source.assist_config(max_tokens)?;
     let all_sources = match (arguments.sources.as_slice(), arguments.context) {
-        ([], Switch::On) => vec![Sources::ALL],
-        ([], Switch::Off) => vec![Sources::NONE],
+        ([], None) => vec![config.sources],
+        ([], Some(Switch::On)) => vec![Sources::ALL],
+        ([], Some(Switch::Off)) => vec![Sources::NONE],
         (sources, _) => sources.to_vec(),
     };
-    let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
     config.min_confidence = arguments.min_confidence.unwrap_or(config.min_confidence);
-    config.n_prompt = arguments.max_prompt.unwrap_or(config.n_prompt).min(config.n_prompt);
+    if let Some(n_prompt) = arguments.max_prompt {
+        config.n_prompt = n_prompt.min(source.config()?.max_positions.saturating_sub(max_tokens));
+    }
     let configs: Vec<_> =
         all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
     let assistants = source.assistants_with(&configs, arguments.model.device.device)?;

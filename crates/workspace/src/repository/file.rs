@@ -294,11 +294,6 @@ impl<'r> ImportOf<'r> {
         (id != NONE).then(|| self.segment.strings.get(id))
     }
 
-    /// Every name of the module is taken.
-    pub fn takes_all(&self) -> bool {
-        self.entry.all
-    }
-
     /// Names that are taken, each with what it is called in this file where that differs.
     pub fn names(&self) -> impl Iterator<Item = (&'r str, Option<&'r str>)> {
         let segment = self.segment;
