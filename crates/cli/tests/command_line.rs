@@ -151,6 +151,23 @@ fn inspect_and_doctor_tell_of_the_model() {
 }
 
 #[test]
+fn a_bench_counts_the_weights_once_whatever_the_loops() {
+    let short = ["--prompt", "16", "--tokens", "3", "--rounds", "1", "--json", "--loops"];
+    let [one, two] = ["1", "2"].map(|n_loops| json(&[&["bench"][..], &short, &[n_loops]].concat()));
+    assert_eq!((&one["n_loops"], &two["n_loops"]), (&1.into(), &2.into()));
+    assert_eq!(one["weight_bytes_per_token"], two["weight_bytes_per_token"]);
+    for report in [one, two] {
+        assert_eq!((&report["prompt_tokens"], &report["tokens"]), (&16.into(), &3.into()));
+        let bytes = |name: &str| report[name].as_u64().unwrap();
+        let parts = bytes("weight_bytes_per_token") + bytes("cache_bytes_per_token");
+        assert_eq!(bytes("bytes_per_token"), parts);
+        for name in ["prefill_ms", "decode_ms", "stream_gb_per_second", "fraction_of_limit"] {
+            assert!(0.0 < report[name].as_f64().unwrap(), "{name} of {report}");
+        }
+    }
+}
+
+#[test]
 fn a_model_that_is_none_is_refused_in_words() {
     let empty = tempfile::tempdir().unwrap();
     check_failure(&["model", "inspect", "/nonexistent"], 1, "there is no model");
