@@ -19,7 +19,7 @@ async fn introduces_itself() {
         result["capabilities"],
         json!({
             "positionEncoding": "utf-16",
-            "textDocumentSync": {"openClose": true, "change": 2},
+            "textDocumentSync": {"openClose": true, "change": 2, "save": true},
             "completionProvider": {},
             "workspace": {"workspaceFolders": {"supported": true, "changeNotifications": true}},
             "inlineCompletionProvider": {},

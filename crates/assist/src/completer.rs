@@ -157,13 +157,14 @@ impl Completer {
     /// Why the model cannot be asked now.
     fn readiness(&self, trigger: Trigger) -> Option<Reason> {
         match (self.writer.source.status(), trigger) {
-            (Status::Failed(why), _) => Some(Reason::ModelFailed(why)),
+            (Status::Failed(why), Trigger::Automatic) => Some(Reason::ModelFailed(why)),
             (Status::Unloaded, Trigger::Automatic) => {
                 self.writer.source.preload();
                 Some(Reason::Loading)
             }
             (Status::Loading, Trigger::Automatic) => Some(Reason::Loading),
-            (Status::Unloaded | Status::Loading, Trigger::Invoked) | (Status::Ready, _) => None,
+            // Who asks by hand has it tried again.
+            (_, Trigger::Invoked) | (Status::Ready, _) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling, Status};
+use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling};
 use tokenizer::Tokenizer;
 
 use crate::confidence::Likelihoods;
@@ -89,9 +89,6 @@ impl Writer {
         watch: Watch<'_>,
         mut stop: impl FnMut(&str, bool) -> Option<usize>,
     ) -> Result<Written, E> {
-        if let Status::Failed(why) = self.source.status() {
-            return Err(Reason::ModelFailed(why).into());
-        }
         let first = order(self.source.n_context())?;
         let written = match self.run(first, watch, &mut stop) {
             // A model that was loaded only just now may hold less than was assumed.

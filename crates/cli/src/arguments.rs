@@ -43,18 +43,20 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelFlag {
-    /// Directory of a checkpoint (config.json, tokenizer.json, safetensors), OWNER/NAME of a pulled model, or `default` for the built-in one
-    #[arg(long, value_name = "M", env = "DACAPO_MODEL", default_value = "default")]
-    pub(crate) model: String,
+    /// Directory of a checkpoint (config.json, tokenizer.json, safetensors), a GGUF file, OWNER/NAME of a pulled model, or
+    /// `default` for the built-in one; else what the configuration says
+    #[arg(long, value_name = "M", env = "DACAPO_MODEL")]
+    pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) device: DeviceFlag,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DeviceFlag {
-    /// What computes: auto, cpu, cuda, or cuda:N for the GPU of that number; auto takes a GPU where it is worth it
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: DeviceChoice,
+    /// What computes: auto, cpu, cuda, or cuda:N for the GPU of that number; auto takes a GPU where it is worth it; else
+    /// what the configuration says
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
 }
 
 #[derive(Debug, Args)]

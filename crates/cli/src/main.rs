@@ -10,6 +10,8 @@ mod generation_config;
 
 mod model_source;
 
+mod settings;
+
 mod likelihood;
 
 mod terminal;

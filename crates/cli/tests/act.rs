@@ -33,6 +33,7 @@ impl Room {
             .args(["--model", "model", "--root", "."])
             .current_dir(self.folder.path())
             .env_remove("DACAPO_LOG")
+            .env("XDG_CONFIG_HOME", "/nonexistent")
             .output()
             .expect("the binary runs")
     }

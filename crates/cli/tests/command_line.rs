@@ -13,6 +13,8 @@ fn dacapo(arguments: &[&str]) -> Output {
         .args(arguments)
         .env_remove("DACAPO_MODEL")
         .env_remove("DACAPO_LOG")
+        // Nobody's own configuration.
+        .env("XDG_CONFIG_HOME", "/nonexistent")
         .output()
         .expect("the binary runs")
 }
@@ -148,6 +150,35 @@ fn inspect_and_doctor_tell_of_the_model() {
     assert_eq!(examined["problems"], serde_json::json!([]));
     assert!(examined["index"]["n_files"].is_number());
     assert!(examined["completion"]["warm_ms"].is_number());
+}
+
+#[test]
+fn the_configuration_names_the_model_and_what_is_kept_from_it() {
+    let (model, home) = (model(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(home.path().join("dacapo")).unwrap();
+    let settings =
+        format!("[model]\nname = {:?}\n[context]\nexclude = [\"*.sql\"]\n", path(&model));
+    std::fs::write(home.path().join("dacapo/config.toml"), settings).unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_dacapo"))
+            .args(arguments)
+            .env_remove("DACAPO_MODEL")
+            .env("XDG_CONFIG_HOME", home.path())
+            .output()
+            .unwrap()
+    };
+    let short = ["bench", "--prompt", "4", "--tokens", "1", "--rounds", "1", "--json"];
+    let named = |arguments: &[&str]| -> Value {
+        let report: Value = serde_json::from_slice(&run(arguments).stdout).unwrap();
+        report["model"].clone()
+    };
+    assert_eq!(named(&short), path(&model));
+    assert_eq!(named(&[&short[..], &["--model", "default"]].concat()), "default");
+
+    let place = source(home.path(), "a.sql", b"select \n", "1:8");
+    let output = run(&["complete", &place]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("context.exclude"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -190,7 +190,13 @@ impl Sought<'_> {
                 .map(|own| self.places(own, false))
                 .unwrap_or_default();
         }
-        let alike = snapshot.documents().filter(|other| other.language == self.changed.language);
+        let is_withheld = |other: &Document| {
+            other.id != self.changed.id
+                && other.path.as_deref().is_some_and(|path| snapshot.withholds(path))
+        };
+        let alike = snapshot
+            .documents()
+            .filter(|other| other.language == self.changed.language && !is_withheld(other));
         alike.flat_map(|other| self.places(other, false)).collect()
     }
 

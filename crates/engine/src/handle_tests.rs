@@ -138,6 +138,21 @@ fn a_model_that_cannot_be_read_says_why_every_time() {
 }
 
 #[test]
+fn a_model_that_could_not_be_read_is_tried_again_by_the_next_request() {
+    let mut n_tries = 0;
+    let handle = Handle::spawn(move || {
+        n_tries += 1;
+        match n_tries {
+            1 => Plt::from_directory(Path::new("/nonexistent"), LoadOptions::default()),
+            _ => Plt::from_directory(&checkpoint("r2-gqa-w5"), LoadOptions::default()),
+        }
+    });
+    assert!(matches!(run(&handle, request(&[1], 1)), Err(Error::Load(_))));
+    let (tokens, _) = run(&handle, request(&[1], 1)).unwrap();
+    assert_eq!((tokens.len(), handle.status()), (1, Status::Ready));
+}
+
+#[test]
 fn a_panic_while_loading_is_a_failure_and_not_an_end() {
     let handle = Handle::spawn(|| panic!("deliberate"));
     let error = run(&handle, request(&[1], 1)).unwrap_err();

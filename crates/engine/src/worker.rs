@@ -258,7 +258,8 @@ where
     }
 
     fn load(&mut self) {
-        if !matches!(self.weights, Weights::Unread) {
+        // What failed may have been a full card or a file that was still being written.
+        if matches!(self.weights, Weights::Loaded(_)) {
             return;
         }
         self.shared.write(|state| {

@@ -97,7 +97,7 @@ pub struct ContextConfig {
     /// Show the model what it needs of other files of the workspace folder. Files that `.gitignore` or `.dacapoignore` leaves out, and files that usually hold secrets, are never read.
     #[schemars(extend("x-untrusted" = "off"))]
     pub repository: bool,
-    /// Files in which nothing is suggested and of which the model is shown nothing for that, as patterns in the form of a `.gitignore`, relative to the workspace folder.
+    /// Files in which nothing is suggested and of which the model is shown nothing for that, as patterns in the form of a `.gitignore`, relative to the workspace folder. Only a trusted workspace may take patterns of others back by lines that begin with `!`.
     #[schemars(extend("x-untrusted" = "more"))]
     pub exclude: Vec<String>,
 }

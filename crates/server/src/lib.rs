@@ -44,11 +44,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tower_lsp_server::LspService;
+use workspace::Exclusion;
 
 use crate::adapter::Adapter;
 use crate::config::{Layer, Source};
 use crate::proto::ext;
 use crate::session::{Session, Ways};
+use crate::settings::Settings;
 
 pub use crate::figures::{LatencyReport, SessionReport};
 pub use crate::host::Host;
@@ -91,6 +93,13 @@ impl Options {
         };
         resolved.problems.extend(problems);
         resolved
+    }
+
+    /// What `context.exclude` says of files before an editor says anything.
+    pub fn exclusion(&self, folder: &Path) -> Exclusion {
+        let mut settings = Settings::new(self.clone());
+        settings.reload(&[folder.to_owned()]);
+        settings.exclusion()
     }
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn run(mut session: Session, events: &Queue) {
     while let Some(event) = next(&mut session, events) {
         if let Event::End(reply) = event {
             handlers::cancel_all(&mut session);
-            let _ = reply.send(session.shutdown_received);
+            let after_shutdown = session.shutdown_received;
+            // Who waits for the end counts the sessions that are left.
+            drop(session);
+            let _ = reply.send(after_shutdown);
             return;
         }
         let changed_document = event.changed_document();

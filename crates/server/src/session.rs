@@ -157,13 +157,12 @@ impl Session {
         model
     }
 
-    /// Has the weights read; returns at once.
-    pub(crate) fn preload(&mut self) {
-        if !matches!(self.model.status(), EngineStatus::Unloaded) {
+    /// Has the weights of a model read; returns at once.
+    pub(crate) fn preload(&self, model: SessionModel) {
+        if !matches!(model.status(), EngineStatus::Unloaded) {
             return;
         }
-        if !self.model.preload_at_hand() {
-            let model = self.model.clone();
+        if !model.preload_at_hand() {
             self.work(&self.lanes.slow, move || model.preload());
         }
         progress::show_load(self);

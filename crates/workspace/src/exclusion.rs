@@ -23,7 +23,8 @@ impl Exclusion {
         }
     }
 
-    pub(crate) fn covers(&self, path: &Path) -> bool {
+    /// Whether the file is kept from the model.
+    pub fn covers(&self, path: &Path) -> bool {
         self.0.as_ref().is_some_and(|excludes| excludes(path))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::index::Index;
 use crate::index::scan::{Progress, Scan};
-use crate::system::System;
+use crate::system::{System, is_ignore_file};
 
 /// So many changed paths at once are a checkout: a scan is cheaper.
 const MANY_PATHS: usize = 512;
@@ -142,10 +142,10 @@ impl<T: Fn(IndexEvent) + Send + Sync> Worker<T> {
             }
             paths.sort_unstable();
             paths.dedup();
-            if scans || MANY_PATHS < paths.len() {
+            if scans || MANY_PATHS < paths.len() || paths.iter().any(|path| is_ignore_file(path)) {
                 index = self.scan(&index);
-            } else {
-                index = index.refresh(&paths);
+            } else if let Some(refreshed) = index.refresh(&paths) {
+                index = refreshed;
                 (self.tell)(IndexEvent::Updated(index.clone()));
                 if let Some(compacted) = index.compacted() {
                     index = compacted;

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 pub use memory::MemorySystem;
 pub use os::OsSystem;
 
+pub(crate) use os::is_ignore_file;
+
 mod memory;
 mod os;
 

@@ -21,28 +21,44 @@ impl Concealed {
         Self { shown, hidden }
     }
 
-    /// `answer` with secrets in place of their masks, in their order; `None` where a mask is left whose secret is not known, which
-    /// would lose the secret.
+    /// `answer` with secrets in place of their masks, in their order; `None` where a mask is left whose secret is not known, or
+    /// there is no telling which of several a mask stands for.
     pub(crate) fn revealed(&self, answer: &str) -> Option<String> {
+        if self.hidden.iter().any(|(_, shown)| !self.is_clear(answer, shown)) {
+            return None;
+        }
         let mut revealed = String::with_capacity(answer.len());
         let mut rest = answer;
         for (secret, shown) in &self.hidden {
             // A secret whose line the answer leaves out is passed over.
-            let Some(at) = whole_mask(rest, shown) else { continue };
+            let Some(at) = whole_masks(rest, shown).next() else { continue };
             let (before, behind) = rest.split_at(at);
             revealed.push_str(before);
             revealed.push_str(secret);
             rest = behind.get(shown.len()..)?;
         }
         revealed.push_str(rest);
-        let is_left = |(_, shown): &(String, String)| whole_mask(&revealed, shown).is_some();
+        let is_left =
+            |(_, shown): &(String, String)| whole_masks(&revealed, shown).next().is_some();
         (!self.hidden.iter().any(is_left)).then_some(revealed)
+    }
+
+    /// Which secrets the masks like `shown` stand for: all of them are there, or none, or they are one and the same.
+    fn is_clear(&self, answer: &str, shown: &str) -> bool {
+        let alike: Vec<&str> = self
+            .hidden
+            .iter()
+            .filter(|hidden| hidden.1 == shown)
+            .map(|hidden| &*hidden.0)
+            .collect();
+        let n_found = whole_masks(answer, shown).count();
+        n_found == 0 || n_found == alike.len() || alike.windows(2).all(|pair| pair[0] == pair[1])
     }
 }
 
 /// Where `shown` stands in `text` with no more stars beside it.
-fn whole_mask(text: &str, shown: &str) -> Option<usize> {
-    text.match_indices(shown).map(|(at, _)| at).find(|at| {
+fn whole_masks(text: &str, shown: &str) -> impl Iterator<Item = usize> {
+    text.match_indices(shown).map(|(at, _)| at).filter(move |at| {
         let before = text.get(..*at).unwrap_or_default();
         let behind = text.get(at + shown.len()..).unwrap_or_default();
         !before.ends_with('*') && !behind.starts_with('*')
@@ -69,6 +85,12 @@ mod tests {
         check(&text, str::to_owned, Some(&text));
         check(&text, |shown| format!("# two\n{shown}"), Some(&format!("# two\n{text}")));
         check(&text, |_| "c = 1\n".to_owned(), Some("c = 1\n"));
+        // The mask that is left may stand for either.
+        check(&text, |shown| shown.lines().next().unwrap().to_owned(), None);
+        check(&text, |shown| shown.lines().last().unwrap().to_owned(), None);
+        let same = format!("a = \"{TOKEN}\"\nb = \"{TOKEN}\"\n");
+        let first = format!("a = \"{TOKEN}\"");
+        check(&same, |shown| shown.lines().next().unwrap().to_owned(), Some(&first));
         let twice = |shown: &str| format!("{shown}{shown}");
         check(&text, twice, None);
         let plain = Concealed::new("/****** a ******/\n");

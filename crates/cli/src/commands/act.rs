@@ -17,10 +17,11 @@ use text::Encoding;
 use workspace::{Document, DocumentId, Workspace};
 
 use crate::arguments::Act;
-use crate::commands::complete::open;
+use crate::commands::complete::{folder_of, open};
 use crate::commands::generate::{Timings, finish_name};
 use crate::location::Span;
-use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
+use crate::model_source::DEFAULT_MAX_TOKENS;
+use crate::settings::Chosen;
 use crate::terminal::{milliseconds, print_json};
 
 #[derive(Serialize)]
@@ -63,8 +64,9 @@ struct Patch {
 
 pub(crate) fn run(arguments: &Act) -> Result<ExitCode> {
     let Span { start, end } = &arguments.span;
-    let assistant = ModelSource::find(&arguments.model.model)?
-        .assistant(DEFAULT_MAX_TOKENS, arguments.model.device.device)?;
+    let (folder, _) = folder_of(&start.file, arguments.root.as_deref())?;
+    let Chosen { source, device, .. } = arguments.model.choose(Some(&folder))?;
+    let assistant = source.assistant(DEFAULT_MAX_TOKENS, device)?;
     let (mut workspace, id) = open(&start.file, arguments.root.as_deref(), true)?;
     if let Some(before) = &arguments.before {
         change_since(&mut workspace, &id, &read_before(before)?)?;

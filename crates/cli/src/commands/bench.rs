@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::stream::Stream;
 use crate::arguments::Bench;
-use crate::model_source::ModelSource;
+use crate::settings::Chosen;
 use crate::terminal::{milliseconds, print_json, size};
 
 /// Tokens that go through the model together while a prompt comes in, as many as the engine gives it at most.
@@ -77,12 +77,8 @@ pub(crate) fn run(arguments: &Bench) -> Result<ExitCode> {
 }
 
 fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
-    let source = ModelSource::find(&arguments.model.model)?;
-    let options = LoadOptions {
-        n_loops: arguments.loops,
-        device: arguments.model.device.device,
-        ..LoadOptions::default()
-    };
+    let Chosen { name, source, device } = arguments.model.choose_here()?;
+    let options = LoadOptions { n_loops: arguments.loops, device, ..LoadOptions::default() };
     let started = Instant::now();
     let model = source.plt(options)?;
     let load_ms = milliseconds(started.elapsed());
@@ -126,7 +122,7 @@ fn measure(arguments: &Bench, n_threads: usize) -> Result<Report> {
     let bytes_per_token = weight_bytes + cache_bytes;
     let achieved = bytes_per_token as f64 / decode / 1e9;
     Ok(Report {
-        model: arguments.model.model.clone(),
+        model: name,
         device: placement.kind(),
         device_description: placement.to_string(),
         n_parameters: config.n_parameters(),

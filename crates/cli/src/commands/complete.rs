@@ -14,11 +14,12 @@ use assist::{Completion, Sources, Suggestion, Trigger};
 use engine::CancelFlag;
 use serde::Serialize;
 use text::{Buffer, Encoding};
-use workspace::{Document, DocumentId, Index, Language, OsSystem, Scan, Workspace};
+use workspace::{Document, DocumentId, Index, Language, OsSystem, Scan, Workspace, holds_secrets};
 
 use crate::arguments::Complete;
 use crate::commands::generate::{Timings, finish_name};
-use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
+use crate::model_source::DEFAULT_MAX_TOKENS;
+use crate::settings::{Chosen, options};
 use crate::terminal::{dimmed, highlighted, milliseconds, print_json};
 
 /// Lines shown above a suggestion.
@@ -80,12 +81,13 @@ struct PieceReport {
 }
 
 pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
-    let source = ModelSource::find(&arguments.model.model)?;
+    let (folder, _) = folder_of(&arguments.location.file, arguments.root.as_deref())?;
+    let Chosen { source, device, .. } = arguments.model.choose(Some(&folder))?;
     let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
     config.layout = arguments.layout.or(config.layout);
     config.sources = arguments.sources.unwrap_or(config.sources);
     let is_indexed = config.sources != Sources::NONE;
-    let assistant = source.assistant_with(config, arguments.model.device.device)?;
+    let assistant = source.assistant_with(config, device)?;
     let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref(), is_indexed)?;
     let snapshot = workspace.snapshot();
     let document = snapshot.document(&id).context("the document is not open")?;
@@ -131,15 +133,14 @@ pub(crate) fn open(
             error.utf8_error().valid_up_to() + 1
         ),
     };
-    let (root, is_repository) = match root {
-        Some(root) => {
-            let canonical = root.canonicalize();
-            let canonical = canonical.with_context(|| format!("cannot read {}", root.display()))?;
-            (canonical, true)
-        }
-        None => repository_root(&path),
-    };
+    let (root, is_repository) = folder_of(&path, root)?;
+    let excluded = options().exclusion(&root);
+    // For files of keys there is a reason of their own.
+    if excluded.covers(&path) && !holds_secrets(&path) {
+        bail!("the setting context.exclude keeps {} from the model", file.display());
+    }
     let mut workspace = Workspace::new(vec![root.clone()]);
+    workspace.set_excluded(excluded);
     // The folder of a file that lies in no repository may be anything.
     if is_indexed && is_repository {
         workspace.set_index(index_of(root));
@@ -160,11 +161,18 @@ fn index_of(root: PathBuf) -> Index {
     Index::load(Arc::new(OsSystem), root).scan(&scan)
 }
 
-/// The nearest parent with a `.git`, else the directory of the file; and whether there is a `.git`.
-fn repository_root(file: &Path) -> (PathBuf, bool) {
-    let directory = file.parent().unwrap_or(file);
+/// `root` if there is one, the nearest parent of `file` with a `.git`, else its directory; and whether it is a repository.
+pub(crate) fn folder_of(file: &Path, root: Option<&Path>) -> Result<(PathBuf, bool)> {
+    let canonical = |path: &Path| {
+        path.canonicalize().with_context(|| format!("cannot read {}", path.display()))
+    };
+    if let Some(root) = root {
+        return Ok((canonical(root)?, true));
+    }
+    let file = canonical(file)?;
+    let directory = file.parent().unwrap_or(&file);
     let repository = directory.ancestors().find(|parent| parent.join(".git").exists());
-    (repository.unwrap_or(directory).to_owned(), repository.is_some())
+    Ok((repository.unwrap_or(directory).to_owned(), repository.is_some()))
 }
 
 fn report(completion: Completion, buffer: &Buffer, total_ms: f64) -> Report {

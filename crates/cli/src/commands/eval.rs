@@ -12,8 +12,9 @@ use eval::{Answer, Difference, Estimate, Given, Hole, Report, Summary};
 use serde::Serialize;
 
 use crate::arguments::{Ask, Eval, Switch};
-use crate::model_source::{DEFAULT_MAX_TOKENS, ModelSource};
+use crate::model_source::DEFAULT_MAX_TOKENS;
 use crate::progress::Bar;
+use crate::settings::Chosen;
 use crate::terminal::{milliseconds, print_json};
 
 #[derive(Serialize)]
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
         let model = path.display().to_string();
         return show(&EvalReport { model, trigger: "given", runs: vec![run] }, arguments.json);
     }
-    let source = ModelSource::find(&arguments.model.model)?;
+    let Chosen { source, device, .. } = arguments.model.choose_here()?;
     let max_tokens = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
     let mut config = source.assist_config(max_tokens)?;
     let all_sources = match (arguments.sources.as_slice(), arguments.context) {
@@ -80,7 +81,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     }
     let configs: Vec<_> =
         all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
-    let assistants = source.assistants_with(&configs, arguments.model.device.device)?;
+    let assistants = source.assistants_with(&configs, device)?;
     let (trigger, trigger_name) = match arguments.trigger {
         Ask::Automatic => (Trigger::Automatic, "automatic"),
         Ask::Invoked => (Trigger::Invoked, "invoked"),

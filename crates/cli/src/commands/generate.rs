@@ -11,6 +11,7 @@ use tokenizer::{Message, Tokenizer};
 
 use crate::arguments::Generate;
 use crate::model_source::ModelSource;
+use crate::settings::Chosen;
 use crate::terminal::{milliseconds, print_json};
 
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ pub(crate) fn finish_name(finish: Finish) -> &'static str {
 }
 
 pub(crate) fn run(arguments: &Generate) -> Result<ExitCode> {
-    let source = ModelSource::find(&arguments.model.model)?;
+    let Chosen { source, device, .. } = arguments.model.choose_here()?;
     let tokenizer = source.tokenizer()?;
     let config = source.config()?;
     let generation_config = source.generation_config()?;
@@ -71,7 +72,7 @@ pub(crate) fn run(arguments: &Generate) -> Result<ExitCode> {
     };
     let engine = source.engine(LoadOptions {
         n_loops: arguments.loops,
-        device: arguments.model.device.device,
+        device,
         ..LoadOptions::default()
     })?;
     let mut generation = engine.generate(request)?;

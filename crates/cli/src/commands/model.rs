@@ -173,8 +173,12 @@ fn logits(arguments: &LogitsArguments) -> Result<ExitCode> {
     };
     // Parity is of the model, not of how its cache is rounded.
     let cache = CacheOptions { format: Some(CacheFormat::Exact), ..CacheOptions::default() };
-    let options =
-        LoadOptions { dtype, n_loops: arguments.loops, cache, device: arguments.device.device };
+    let options = LoadOptions {
+        dtype,
+        n_loops: arguments.loops,
+        cache,
+        device: arguments.device.device.unwrap_or_default(),
+    };
     let model = ModelSource::find(&arguments.model)?.plt(options)?;
     if arguments.all && arguments.mode == Mode::Tail {
         bail!("--mode tail computes the last token's logits alone; leave out --all");

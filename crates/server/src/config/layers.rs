@@ -209,7 +209,10 @@ fn narrows(untrusted: Untrusted, current: &Value, value: &Value) -> bool {
         Untrusted::Nothing => current == value,
         Untrusted::Off => current == value || *value == Value::Bool(false),
         Untrusted::Less => value.as_i64() <= current.as_i64(),
-        Untrusted::More => true,
+        // A pattern that begins so takes others back.
+        Untrusted::More => !value.as_array().is_some_and(|patterns| {
+            patterns.iter().any(|it| it.as_str().is_some_and(|it| it.starts_with('!')))
+        }),
     }
 }
 

@@ -133,6 +133,18 @@ fn an_untrusted_workspace_only_narrows() {
 }
 
 #[test]
+fn an_untrusted_workspace_takes_no_pattern_back() {
+    let mine = user(json!({"context": {"exclude": ["*.sql"]}}));
+    let theirs = workspace(json!({"context": {"exclude": ["!*.sql"]}}));
+    let resolved = resolve_in(Path::new("/project"), &[mine.clone(), theirs.clone()]);
+    assert!(!resolved.config.context.exclude.contains(&"!*.sql".to_owned()));
+    assert_eq!(resolved.problems.len(), 1);
+    let trusted = layer(Source::Client, json!({"trusted": true}));
+    let resolved = resolve_in(Path::new("/project"), &[mine, theirs, trusted]);
+    assert!(resolved.config.context.exclude.contains(&"!*.sql".to_owned()));
+}
+
+#[test]
 fn an_untrusted_workspace_cannot_switch_on_again() {
     let off = user(json!({"enabled": false, "completion": {"automatic": false}}));
     let on = workspace(json!({"enabled": true, "completion": {"automatic": true}}));

@@ -36,7 +36,9 @@ pub(crate) fn handle(session: &mut Session, params: DidChangeTextDocumentParams)
         && handlers::may_suggest(session, &id)
     {
         // Who types will want a suggestion.
-        session.preload();
+        let path = session.workspace.document(&id).and_then(|document| document.path.clone());
+        let model = session.model_at(path.as_deref());
+        session.preload(model);
         ahead::read(session, id, caret);
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn apply(session: &mut Session) {
     folders::follow(session);
     session.choose_model();
     if session.settings.session().model.preload {
-        session.preload();
+        session.preload(session.model.clone());
     }
     status::begin(session);
 }

@@ -4,8 +4,8 @@ use tower_lsp_server::ls_types::{
     CodeActionOptions, CodeActionProviderCapability, CompletionOptions, ExecuteCommandOptions,
     InitializeParams, InitializeResult, InlineCompletionOptions, OneOf, ServerCapabilities,
     ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    TraceValue, WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities,
-    WorkspaceServerCapabilities,
+    TextDocumentSyncSaveOptions, TraceValue, WorkDoneProgressOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 use workspace::Workspace;
 
@@ -50,6 +50,7 @@ fn capabilities(client: &ClientFacts) -> ServerCapabilities {
         text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(TextDocumentSyncKind::INCREMENTAL),
+            save: Some(TextDocumentSyncSaveOptions::Supported(true)),
             ..TextDocumentSyncOptions::default()
         })),
         workspace: Some(WorkspaceServerCapabilities {

@@ -1,5 +1,6 @@
 //! Reads a root into an index, on as many threads as the caller grants.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use text::Buffer;
 use crate::index::analysis::{Analysis, analyse};
 use crate::index::files::{MAX_FILE_BYTES, indexed, readable};
 use crate::index::segment::{FileEntry, Segment};
-use crate::index::{Index, Part, segment_of};
+use crate::index::{Index, segment_of};
 use crate::system::Metadata;
 
 /// Files that one segment is made of at first: few enough that what is known of them is small, many enough that merging them is quick.
@@ -124,10 +125,11 @@ impl Index {
 
     /// Brings the index up to what is on disk at these paths, whatever has become of them; paths outside the root are passed over.
     ///
-    /// Takes milliseconds for a file. The result shares everything else with this index.
-    pub fn refresh(&self, paths: &[PathBuf]) -> Self {
+    /// Takes milliseconds for a file. The result shares everything else with this index; there is none where nothing has changed.
+    pub fn refresh(&self, paths: &[PathBuf]) -> Option<Self> {
         let mut analyses = Vec::new();
         let mut gone = Vec::new();
+        let known_files = OnceCell::new();
         for path in paths {
             let Some(relative) = relative(self.root(), path) else { continue };
             let language = indexed(path).filter(|_| self.system().is_walked(self.root(), path));
@@ -136,19 +138,20 @@ impl Index {
                 Some(Look::New(analysis)) => analyses.push(*analysis),
                 Some(Look::Same) => {}
                 Some(Look::Unreadable) | None => {
-                    let is_file = |part: &Part| part.segment.file(&relative).is_some();
-                    if !self.parts().iter().any(is_file) {
-                        // A folder that is gone takes its files along.
-                        let prefix = format!("{relative}/");
-                        let below =
-                            self.known_files().into_keys().filter(|path| path.starts_with(&prefix));
-                        gone.extend(below.map(str::to_owned));
+                    let known = known_files.get_or_init(|| self.known_files());
+                    if known.contains_key(&*relative) {
+                        gone.push(relative);
+                        continue;
                     }
-                    gone.push(relative);
+                    // A folder that is gone takes its files along.
+                    let prefix = format!("{relative}/");
+                    let below = known.keys().filter(|path| path.starts_with(&prefix));
+                    gone.extend(below.map(|path| (*path).to_owned()));
                 }
             }
         }
-        self.updated(segment_of(analyses), &gone)
+        let is_changed = !analyses.is_empty() || !gone.is_empty();
+        is_changed.then(|| self.updated(segment_of(analyses), &gone))
     }
 
     /// Files by path, with what tells whether they have changed.

@@ -19,6 +19,13 @@ const MAX_WALKED: usize = 500_000;
 /// Excludes files from the index in the syntax of `.gitignore`.
 const IGNORE_FILE: &str = ".dacapoignore";
 
+/// Whether it says which other files are walked.
+pub(crate) fn is_ignore_file(path: &Path) -> bool {
+    [IGNORE_FILE, ".gitignore", ".ignore"]
+        .iter()
+        .any(|name| path.file_name().is_some_and(|it| it == *name))
+}
+
 /// The machine itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsSystem;

@@ -412,7 +412,7 @@ proptest! {
             }
             index = match file {
                 0 => scan(&index),
-                _ => index.refresh(&[path]),
+                _ => index.refresh(&[path]).unwrap_or(index),
             };
             index = index.compacted().unwrap_or(index);
         }

@@ -159,13 +159,16 @@ fn ignored_hidden_and_odd_files_are_not_walked() {
     assert_eq!(paths(&workspace), ["sub/kept.py", "top.py"]);
     std::fs::remove_dir_all(root.join("sub")).unwrap();
     write("sub2/new.py", "");
-    workspace.set_index(index.refresh(&[
-        root.join("sub"),
-        root.join("sub2/new.py"),
-        root.join("made/a.py"),
-        "/elsewhere.py".into(),
-    ]));
+    let changed = [root.join("sub"), root.join("sub2/new.py"), root.join("made/a.py")];
+    workspace
+        .set_index(index.refresh(&[&changed[..], &["/elsewhere.py".into()]].concat()).unwrap());
     assert_eq!(paths(&workspace), ["sub2/new.py", "top.py"]);
+}
+
+#[test]
+fn what_is_not_indexed_changes_nothing() {
+    let index = scan(&load(&machine()));
+    assert!(index.refresh(&["/repo/a.o".into(), "/repo/target".into(), "/b.py".into()]).is_none());
 }
 
 /// Long enough for any machine; nothing waits so long unless it has failed.
@@ -219,6 +222,28 @@ fn an_indexer_scans_follows_and_saves() {
     let (_indexer, events) = start(&system, "/repo");
     assert!(defines(&next_index(&events), "gamma"), "what was saved comes first");
     wait_until_complete(&events);
+}
+
+#[test]
+fn a_file_that_is_ignored_from_now_on_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.py"), "def alpha(): pass\n").unwrap();
+    let (sender, events) = channel();
+    let config = IndexerConfig {
+        system: Arc::new(OsSystem),
+        root: folder.path().to_owned(),
+        n_threads: 1,
+        persistent: false,
+    };
+    let indexer = Indexer::start(config, move |event| {
+        let _ = sender.send(event);
+    });
+    assert!(defines(&next_index(&events), "alpha"));
+    wait_until_complete(&events);
+    let rules = folder.path().join(".dacapoignore");
+    std::fs::write(&rules, "a.py\n").unwrap();
+    indexer.refresh(vec![rules]);
+    assert!(!defines(&next_index(&events), "alpha"));
 }
 
 #[test]
