@@ -142,13 +142,18 @@ impl Device {
     }
 
     fn filled<T: Plain>(&self, n: usize, byte: Option<u8>) -> Result<Buffer<T>> {
-        let _work = self.idle("an allocation")?;
+        let work = self.idle("an allocation")?;
         let memory = Memory::new(self, n.saturating_mul(size_of::<T>()))?;
-        if let Some(byte) = byte.filter(|_| 0 < memory.n_bytes()) {
+        let filled = match byte.filter(|_| 0 < memory.n_bytes()) {
             // SAFETY: the memory is all of it there, and is freed after the stream has come past.
-            unsafe { driver::fill(memory.address(), byte, memory.n_bytes(), self.raw_stream()) }
-                .map_err(calling("cuMemsetD8Async"))?;
-        }
+            Some(byte) => unsafe {
+                driver::fill(memory.address(), byte, memory.n_bytes(), self.raw_stream())
+            },
+            None => Ok(()),
+        };
+        // Memory that is dropped takes the lock.
+        drop(work);
+        filled.map_err(calling("cuMemsetD8Async"))?;
         Ok(Buffer::new(Arc::new(memory), n))
     }
 

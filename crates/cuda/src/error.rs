@@ -25,3 +25,15 @@ pub enum Error {
     #[error("{call} is not possible while work is captured")]
     Capturing { call: &'static str },
 }
+
+impl Error {
+    /// The card's memory does not suffice, for a buffer or for what the driver itself needs, as for a graph.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::OutOfMemory { .. } => true,
+            Self::Driver { code, .. } => code == "CUDA_ERROR_OUT_OF_MEMORY",
+            _ => false,
+        }
+    }
+}

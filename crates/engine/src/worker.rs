@@ -190,7 +190,7 @@ where
         {
             return running;
         }
-        let job = self.waiting.remove(waiting);
+        let mut job = self.waiting.remove(waiting);
         self.load();
         let model = match &self.weights {
             Weights::Loaded(model) => model,
@@ -207,6 +207,10 @@ where
             job.end(Err(error));
             return None;
         }
+        // What the model cannot say is no guess, and what follows it follows from it.
+        let vocab_size = model.config().vocab_size;
+        let foreign = job.request.drafts.iter().position(|token| vocab_size <= *token as usize);
+        job.request.drafts.truncate(foreign.unwrap_or(usize::MAX));
         let sequence = self.pool.take(model, &job.request.tokens);
         self.running.push(Running::new(job, sequence, self.runs_ahead));
         Some(self.running.len() - 1)

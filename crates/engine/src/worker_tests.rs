@@ -339,6 +339,16 @@ fn a_model_that_runs_ahead_stops_for_who_is_more_urgent() {
 }
 
 #[test]
+fn guesses_that_are_no_tokens_of_the_model_are_left_out() {
+    let model = plt("r2-gqa-w5").unwrap();
+    let plainly = request(Priority::Action, &[1, 2, 3, 4], 12);
+    let expected = plain(&model, &plainly);
+    let drafts = expected[..3].iter().copied().chain([48, 1_000_000]).collect();
+    let (tokens, outcome) = bench().answer(Request { drafts, ..plainly });
+    assert_eq!(tokens, expected, "{outcome:?}");
+}
+
+#[test]
 fn an_answer_that_was_expected_takes_few_passes() {
     for (fixture, most_passes) in [("r1-mha-tied", 8), ("r2-gqa-w5", 10), ("r3-w64-long-f32", 14)] {
         let model = plt(fixture).unwrap();

@@ -67,6 +67,6 @@ pub enum Error {
 impl Error {
     /// The memory of a GPU does not suffice; there may be more once sequences are dropped.
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::Device(cuda::Error::OutOfMemory { .. }))
+        matches!(self, Self::Device(error) if error.is_out_of_memory())
     }
 }

@@ -77,14 +77,18 @@ pub(crate) fn for_each(n_parts: usize, task: &(dyn Fn(usize) + Sync)) {
     if n_parts < 2 || POOL.n_threads < 2 {
         return alone();
     }
-    match POOL.busy.try_lock() {
-        Ok(_guard) => POOL.share(n_parts, task),
-        Err(_) => alone(),
+    let Ok(guard) = POOL.busy.try_lock() else { return alone() };
+    let has_panicked = POOL.share(n_parts, task);
+    // Not poisoned by a panic that is over: others shall share their work.
+    drop(guard);
+    if has_panicked {
+        resume_unwind(Box::new("a part of the work panicked"));
     }
 }
 
 impl Pool {
-    fn share(&self, n_parts: usize, task: &Task<'_>) {
+    /// Returns when all parts are done; whether one of them panicked.
+    fn share(&self, n_parts: usize, task: &Task<'_>) -> bool {
         // SAFETY: only the lifetime changes; this function does not return before every part is done, and nobody follows
         // the pointer but for a part.
         let task: *const Task<'static> = unsafe { std::mem::transmute(std::ptr::from_ref(task)) };
@@ -103,9 +107,7 @@ impl Pool {
         while self.n_done.load(Ordering::Acquire) < n_parts {
             wait(&mut n_spins);
         }
-        if self.panicked.swap(false, Ordering::Relaxed) {
-            resume_unwind(Box::new("a part of the work panicked"));
-        }
+        self.panicked.swap(false, Ordering::Relaxed)
     }
 
     /// Does one part, if there is one to take.
@@ -265,6 +267,7 @@ mod tests {
             for_each(20, &|part| assert!(part != 7));
         });
         assert!(panicked.is_err());
+        assert!(!POOL.busy.is_poisoned(), "nobody would share any more");
         let n_done = AtomicUsize::new(0);
         for_each(20, &|_| {
             n_done.fetch_add(1, Ordering::Relaxed);

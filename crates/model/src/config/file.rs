@@ -179,7 +179,9 @@ impl File {
         let n_loops = self.n_loops(class)?;
         let window = match self.plt_window_size.unwrap_or(CLASS_WINDOW) {
             [left, 0] if 0 <= left => {
-                usize::try_from(left).map_err(|error| format!("plt_window_size: {error}"))?
+                let left = usize::try_from(left).map_err(|e| format!("plt_window_size: {e}"))?;
+                // A wider one sees no more.
+                left.min(max_positions)
             }
             other => return Err(format!("plt_window_size {other:?} is not of the form [left, 0]")),
         };

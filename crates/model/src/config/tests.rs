@@ -50,6 +50,12 @@ fn eos_may_be_one_or_several() {
 }
 
 #[test]
+fn a_window_is_no_wider_than_the_context() {
+    let config = parse(r#","plt_window_size":[9223372036854775807,0]"#).unwrap();
+    assert_eq!(config.window, config.max_positions);
+}
+
+#[test]
 fn bad_fields_are_named() {
     check_error(r#","num_key_value_heads":3"#, "not a multiple of num_key_value_heads 3");
     check_error(r#","num_key_value_heads":0"#, "num_key_value_heads is 0");
