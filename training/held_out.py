@@ -1,4 +1,4 @@
-"""Unpacks the test packages into folders of their own, for `dacapo eval cut`: files that training would have kept."""
+"""Unpacks the packages of a split into folders of their own, for `dacapo eval cut`: files that training would have kept."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("target/training"))
     parser.add_argument("--manifest", type=Path, default=Path(__file__).with_name("manifest.toml"))
     parser.add_argument("--out", type=Path, default=Path("held-out"))
+    parser.add_argument("--split", choices=["test", "valid"], default="test", help="valid, to tune on")
     args = parser.parse_args()
     for package in read_manifest(args.manifest):
-        if package.split != "test":
+        if package.split != args.split:
             continue
         try:
             print(f"{package.name}: {unpack(args.work / 'raw', package, args.out)} files")

@@ -222,6 +222,7 @@ fn assistant_over(engine: Handle, tokenizer: Tokenizer) -> Assistant {
         layout: Some(assist::Layout::SuffixFirst),
         sources: assist::Sources::ALL,
         beside: assist::Beside::UNLIMITED,
+        ngrams: None,
     };
     Assistant::new(engine, Arc::new(tokenizer), vec![END_OF_TEXT], config)
 }

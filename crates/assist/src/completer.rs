@@ -6,12 +6,14 @@ mod several;
 
 use std::sync::Arc;
 
-use context::{Budget, Layout, NoPrompt, Prompt, Settings, caret_offset, prompt};
+use context::{
+    Budget, Layout, NoPrompt, Prompt, Settings, Surroundings, caret_offset, prompt, surroundings,
+};
 use engine::{CancelFlag, Finish, Priority, Request, Sampling, Status};
 use text::{Edit, LineEnding};
 use workspace::{Document, DocumentId, Snapshot};
 
-use crate::completion::{Completion, Config, Suggestion, Trigger};
+use crate::completion::{Completion, Config, Ngrams, Suggestion, Trigger};
 use crate::memo::Memo;
 use crate::previous::Previous;
 use crate::reason::Reason;
@@ -206,7 +208,8 @@ impl Completer {
         let prompt = |n_context| {
             let prompt = self.prompt(snapshot, document, offset, n_context)?;
             pieces.clone_from(&prompt.pieces);
-            Ok(self.order(prompt, self.config.sampling, priority))
+            let ngrams = self.ngrams(snapshot, document, offset, &prompt);
+            Ok(self.order(prompt, ngrams, self.config.sampling, priority))
         };
         let answer = self.write(prompt, site, cancel);
         if priority == Priority::Interactive && !pieces.is_empty() {
@@ -250,19 +253,43 @@ impl Completer {
         prompt(snapshot, document, offset, &self.writer.tokenizer, &settings).map_err(reason_of)
     }
 
+    /// What counts beside the model behind `prompt`.
+    fn ngrams(
+        &self,
+        snapshot: &Snapshot,
+        document: &Document,
+        offset: usize,
+        prompt: &Prompt,
+    ) -> Option<Arc<engine::Ngrams>> {
+        let Ngrams { model_weight, sources } = self.config.ngrams?;
+        let offset = offset - prompt.held_back.len();
+        let tokenizer = &self.writer.tokenizer;
+        let memo = Some(&self.found);
+        let Surroundings { before, after, elsewhere } =
+            surroundings(snapshot, document, offset, tokenizer, sources, memo);
+        Some(Arc::new(engine::Ngrams { before, after, elsewhere, model_weight }))
+    }
+
     /// Tokens that a prompt may take so that the answer still fits.
     fn n_prompt(&self, n_context: Option<usize>) -> usize {
         let room = n_context.map(|n_context| n_context.saturating_sub(self.config.max_tokens));
         self.config.n_prompt.min(room.unwrap_or(usize::MAX))
     }
 
-    fn order(&self, prompt: Prompt, sampling: Sampling, priority: Priority) -> Order {
+    fn order(
+        &self,
+        prompt: Prompt,
+        ngrams: Option<Arc<engine::Ngrams>>,
+        sampling: Sampling,
+        priority: Priority,
+    ) -> Order {
         Order {
             tokens: prompt.tokens,
             max_tokens: self.config.max_tokens,
             sampling,
             priority,
             drafts: Vec::new(),
+            ngrams,
             held_back: prompt.held_back,
             keeps_markup: false,
         }

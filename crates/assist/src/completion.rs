@@ -34,6 +34,32 @@ pub struct Config {
     pub sources: Sources,
     /// Most tokens of the text beside the caret.
     pub beside: Beside,
+    /// `None` for suggestions of the model alone.
+    pub ngrams: Option<Ngrams>,
+}
+
+/// How what stands around the caret counts beside the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ngrams {
+    /// As in [`engine::Ngrams`].
+    pub model_weight: f32,
+    /// Which places text from other files may come from.
+    pub sources: Sources,
+}
+
+impl Config {
+    /// The same with text from these places and no others, whatever it is for.
+    #[must_use]
+    pub fn with_sources(self, sources: Sources) -> Self {
+        let ngrams = self.ngrams.map(|ngrams| Ngrams { sources, ..ngrams });
+        Self { sources, ngrams, ..self }
+    }
+
+    /// Whether text from other files is asked for.
+    pub fn looks_elsewhere(&self) -> bool {
+        let places = [Some(self.sources), self.ngrams.map(|ngrams| ngrams.sources)];
+        places.into_iter().flatten().any(|sources| sources != Sources::NONE)
+    }
 }
 
 /// Text to put in place of `range` (bytes of the document at `version`).

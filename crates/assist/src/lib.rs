@@ -44,7 +44,7 @@ pub use action::{
     Offer, Refusal, Target, reanchored,
 };
 pub use assistant::Assistant;
-pub use completion::{Completion, Config, MIN_CONFIDENCE, Several, Suggestion, Trigger};
+pub use completion::{Completion, Config, MIN_CONFIDENCE, Ngrams, Several, Suggestion, Trigger};
 pub use next_edit::NextEdit;
 pub use reason::Reason;
 pub use writer::Watch;

@@ -11,7 +11,7 @@ use tokenizer::Tokenizer;
 use workspace::{DocumentId, Language, Snapshot, Workspace};
 
 use crate::completer::Completer;
-use crate::completion::{Completion, Config, Trigger};
+use crate::completion::{Completion, Config, Ngrams, Trigger};
 use crate::reason::Reason;
 use crate::source::{Generate, Tokens};
 use crate::writer::Writer;
@@ -137,6 +137,7 @@ const CONFIG: Config = Config {
     layout: Some(Layout::SuffixFirst),
     sources: Sources::ALL,
     beside: Beside::UNLIMITED,
+    ngrams: None,
 };
 
 struct Room {
@@ -537,4 +538,25 @@ fn memory_is_bounded() {
     assert_eq!(room.n_requests(), 251);
     room.complete(&fixture(0));
     assert_eq!(room.n_requests(), 252);
+}
+
+#[test]
+fn the_file_counts_beside_a_model_that_asks_for_it() {
+    let mut room = Room::new(Script::new("width;"));
+    let fixture = "let a = width;\r\nlet b = $0\r\nlet c;\r\n";
+    room.complete(fixture);
+    let ngrams = Ngrams { model_weight: 4.0, sources: Sources::NONE };
+    let script = Script::new("width;");
+    let seen = Arc::clone(&script.seen);
+    room.completer = completer(script, &TOKENIZER, Config { ngrams: Some(ngrams), ..CONFIG });
+    room.complete(fixture);
+    let ngrams = |seen: &Seen| seen.requests.lock().unwrap()[0].ngrams.clone();
+    assert_eq!(ngrams(&room.seen), None);
+    let expected = engine::Ngrams {
+        before: TOKENIZER.encode("let a = width;\nlet b = "),
+        after: TOKENIZER.encode("\nlet c;\n"),
+        elsewhere: Vec::new(),
+        model_weight: 4.0,
+    };
+    assert_eq!(ngrams(&seen).as_deref(), Some(&expected));
 }

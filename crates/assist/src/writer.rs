@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use engine::{CancelFlag, Error, Finish, Outcome, Priority, Request, Sampling};
+use engine::{CancelFlag, Error, Finish, Ngrams, Outcome, Priority, Request, Sampling};
 use tokenizer::Tokenizer;
 
 use crate::confidence::Likelihoods;
@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) priority: Priority,
     /// What the text may be like.
     pub(crate) drafts: Vec<u32>,
+    /// What counts beside the model.
+    pub(crate) ngrams: Option<Arc<Ngrams>>,
     /// As in [`context::Prompt`].
     pub(crate) held_back: String,
     /// Special tokens for thoughts and tools neither end the text nor are left out of it.
@@ -128,6 +130,7 @@ impl Writer {
             n_usable_tokens: self.tokenizer.vocab_size(),
             priority: order.priority,
             drafts: order.drafts,
+            ngrams: order.ngrams,
             cancel: watch.cancel.clone(),
         })?;
         let mut held_back = order.held_back.as_str();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use assist::{Beside, Layout, Sources};
+use assist::{Beside, Layout, Ngrams, Sources};
 use engine::Sampling;
 use serde::Deserialize;
 
@@ -24,6 +24,8 @@ pub(crate) struct GenerationConfig {
     prompt_prefix_tokens: Option<usize>,
     /// Our own: most tokens after the caret that the model was trained with.
     prompt_suffix_tokens: Option<usize>,
+    /// Our own: what the model counts beside runs of tokens around the caret, for one that gains by them.
+    ngram_model_weight: Option<f32>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -76,6 +78,17 @@ impl GenerationConfig {
             n_prefix: self.prompt_prefix_tokens.unwrap_or(usize::MAX),
             n_suffix: self.prompt_suffix_tokens.unwrap_or(usize::MAX),
         }
+    }
+
+    /// `None` where the file does not say.
+    pub(crate) fn ngrams(&self) -> Result<Option<Ngrams>> {
+        let Some(model_weight) = self.ngram_model_weight else { return Ok(None) };
+        if !(model_weight.is_finite() && 0.0 < model_weight) {
+            bail!(
+                "generation_config.json gives an ngram_model_weight that is not above 0 or is no number"
+            );
+        }
+        Ok(Some(Ngrams { model_weight, sources: Sources::ALL }))
     }
 
     /// Greedy unless the file asks for draws.
@@ -145,6 +158,19 @@ mod tests {
         assert_eq!(sources(r#"{"prompt_sources":"none"}"#), Ok(Some(Sources::NONE)));
         let error = sources(r#"{"prompt_sources":"similar,rumour"}"#).unwrap_err();
         assert!(error.contains("\"rumour\""), "{error}");
+    }
+
+    #[test]
+    fn the_weight_of_the_model_beside_ngrams_is_above_0() {
+        let ngrams = |json: &str| parse(json).ngrams().map_err(|error| error.to_string());
+        assert_eq!(ngrams("{}"), Ok(None));
+        let weighed = Ngrams { model_weight: 4.0, sources: Sources::ALL };
+        assert_eq!(ngrams(r#"{"ngram_model_weight":4}"#), Ok(Some(weighed)));
+        for weight in ["0", "-1", "1e99"] {
+            let json = format!(r#"{{"ngram_model_weight":{weight}}}"#);
+            let error = ngrams(&json).unwrap_err();
+            assert!(error.contains("is not above 0"), "{error}");
+        }
     }
 
     #[test]

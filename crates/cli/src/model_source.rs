@@ -145,6 +145,7 @@ impl ModelSource {
             layout: generation_config.layout()?,
             sources: generation_config.sources()?.unwrap_or(Sources::ALL),
             beside: generation_config.beside(),
+            ngrams: generation_config.ngrams()?,
         })
     }
 

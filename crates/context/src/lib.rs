@@ -20,6 +20,7 @@ mod snippet;
 mod sources;
 mod style;
 mod suffix;
+mod surroundings;
 mod window;
 
 #[cfg(test)]
@@ -34,4 +35,5 @@ pub use piece::{NoPrompt, Piece, PieceKind, Prompt};
 pub use prompt::{caret_offset, prompt};
 pub use settings::Settings;
 pub use sources::Sources;
+pub use surroundings::{Surroundings, surroundings};
 pub use window::with_line_feeds;

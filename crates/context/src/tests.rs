@@ -15,6 +15,7 @@ use crate::prompt::caret_offset;
 use crate::settings::Settings;
 use crate::snippet::Snippet;
 use crate::sources::Sources;
+use crate::surroundings::{Surroundings, surroundings};
 use crate::window::with_line_feeds;
 
 static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {

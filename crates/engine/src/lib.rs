@@ -1,5 +1,5 @@
 //! Who runs when: requests in token ids, one worker thread that owns the model, priorities, cancellation,
-//! sampling, guesses, prefix reuse.
+//! sampling, guesses, n-grams, prefix reuse.
 //!
 //! Knows neither text nor editors.
 
@@ -13,6 +13,8 @@ mod sampler;
 
 mod pace;
 
+mod ngrams;
+
 mod drafter;
 
 mod sequence;
@@ -25,6 +27,7 @@ mod handle;
 
 pub use crate::error::Error;
 pub use crate::handle::{Generation, Handle};
+pub use crate::ngrams::Ngrams;
 pub use crate::options::Options;
 pub use crate::request::{
     CancelFlag, Finish, ModelInfo, Outcome, Priority, Request, Sampling, Status,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::Ngrams;
+
 /// How the next token is chosen; `temperature` 0 is greedy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
@@ -65,6 +67,8 @@ pub struct Request {
     /// What the answer is expected to be like, such as the text that an edit replaces. It makes the answer faster
     /// where it is right, and changes it nowhere.
     pub drafts: Vec<u32>,
+    /// What counts beside the model; nothing for the model alone.
+    pub ngrams: Option<Arc<Ngrams>>,
     pub cancel: CancelFlag,
 }
 
@@ -78,6 +82,7 @@ impl Default for Request {
             n_usable_tokens: usize::MAX,
             priority: Priority::default(),
             drafts: Vec::new(),
+            ngrams: None,
             cancel: CancelFlag::default(),
         }
     }

@@ -92,6 +92,8 @@ struct Text {
 impl Running {
     pub(crate) fn new(job: Job, mut sequence: Sequence, runs_ahead: bool) -> Self {
         let n_reused = sequence.take_over(&job.request.tokens);
+        // Left to itself it would choose without the n-grams.
+        let runs_ahead = runs_ahead && job.request.ngrams.is_none();
         let outcome = Outcome { n_reused, ..job.unserved() };
         Self {
             outcome,
@@ -174,10 +176,8 @@ impl Running {
         let Some(logits) = self.sequence.settle(model, chunk, keep_going)? else { return Ok(None) };
         let n_prompt = self.sequence.len();
         let mut text = Text { n_chosen: n_prompt, pending: None };
-        let uniforms = self.sampler.upcoming(1);
-        let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
-        let choice = draws.choose(0, &logits.last()?);
-        let finish = self.take_choices(&mut text, &[choice], model)?;
+        let choices = self.choose(n_prompt, vec![logits.last()?]);
+        let finish = self.take_choices(&mut text, &choices, model)?;
         self.phase = Phase::Decoding(text);
         Ok(finish)
     }
@@ -207,10 +207,20 @@ impl Running {
         }
         let n_before = self.outcome.n_generated;
         let (n_drafted, n_accepted) = (self.outcome.n_drafted, self.outcome.n_accepted);
-        let n_read = 1 + self.sequence.len() + tokens.len() - text.n_chosen;
-        let uniforms = self.sampler.upcoming(n_read);
-        let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
-        let choices = self.sequence.step(model, &tokens, draws)?;
+        let choices = match &self.job.request.ngrams {
+            None => {
+                let n_read = 1 + self.sequence.len() + tokens.len() - text.n_chosen;
+                let uniforms = self.sampler.upcoming(n_read);
+                let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
+                self.sequence.step_choosing(model, &tokens, draws)?
+            }
+            Some(_) => {
+                let logits = self.sequence.step(model, &tokens)?;
+                let rows: Result<Vec<_>, _> =
+                    (0..logits.n_rows()).map(|row| logits.row(row)).collect();
+                self.choose(text.n_chosen, rows?)
+            }
+        };
         let had_guesses = text.n_chosen < self.sequence.len();
         self.outcome.n_passes += 1;
         let finish = self.take_choices(&mut text, &choices, model)?;
@@ -220,6 +230,22 @@ impl Running {
         let n_new = self.outcome.n_generated - n_before;
         self.drafter.observe(n_new, n_checked, missed, had_guesses, started.elapsed());
         Ok(finish)
+    }
+
+    /// A choice by each row of logits: the first comes behind `n_chosen` tokens of the sequence, each other one token later.
+    fn choose(&self, n_chosen: usize, rows: Vec<Vec<f32>>) -> Vec<Option<Choice>> {
+        let Request { tokens, ngrams, stop_tokens, n_usable_tokens, .. } = &self.job.request;
+        let uniforms = self.sampler.upcoming(rows.len());
+        let draws = Draws { rule: self.sampler.rule(), uniforms: &uniforms };
+        let choose = |(row, mut logits): (usize, Vec<f32>)| {
+            if let Some(ngrams) = ngrams {
+                let answer = &self.sequence.tokens()[tokens.len()..n_chosen + row];
+                let n_usable = logits.len().min(*n_usable_tokens);
+                ngrams.mix(answer, stop_tokens, &mut logits[..n_usable]);
+            }
+            draws.choose(row, &logits)
+        };
+        rows.into_iter().enumerate().map(choose).collect()
     }
 
     /// Tokens that the model chooses by itself, until there are guesses of what follows.

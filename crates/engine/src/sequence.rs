@@ -58,13 +58,18 @@ impl Sequence {
     }
 
     /// Appends tokens in one pass over the weights; a choice after every token that the last loop has reached with it.
-    pub(crate) fn step(
+    pub(crate) fn step_choosing(
         &mut self,
         model: &Plt,
         tokens: &[u32],
         draws: Draws<'_>,
     ) -> Result<Vec<Option<Choice>>, model::Error> {
         model.step_choosing(tokens, draws, &mut self.cache)
+    }
+
+    /// The same with logits in place of choices.
+    pub(crate) fn step(&mut self, model: &Plt, tokens: &[u32]) -> Result<Logits, model::Error> {
+        model.step(tokens, &mut self.cache)
     }
 
     /// Appends `token` and up to `max - 1` tokens more, as [`Plt::decode_while`].

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::running::Reply;
 use crate::sampler::Sampler;
-use crate::{CancelFlag, Finish, Outcome, Sampling};
+use crate::{CancelFlag, Finish, Ngrams, Outcome, Sampling};
 
 fn plt(fixture: &str) -> Result<Plt, model::Error> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parity");
@@ -292,7 +292,11 @@ fn plain(model: &Plt, request: &Request) -> Vec<u32> {
         let uniforms = sampler.upcoming(1);
         sampler.skip(1);
         let draws = Draws { rule: sampler.rule(), uniforms: &uniforms };
-        let token = draws.choose(0, &logits.last().unwrap()).unwrap().token;
+        let mut row = logits.last().unwrap();
+        if let Some(ngrams) = &request.ngrams {
+            ngrams.mix(&tokens, &request.stop_tokens, &mut row);
+        }
+        let token = draws.choose(0, &row).unwrap().token;
         if request.stop_tokens.contains(&token) {
             return tokens;
         }
@@ -394,11 +398,16 @@ proptest! {
         temperature in prop_oneof![Just(0f32), Just(0.7)],
         stop in proptest::option::of(0..48u32),
         runs_ahead in any::<bool>(),
+        beside in proptest::option::of(proptest::collection::vec(0..6u32, 0..30)),
     ) {
         let model = plt(fixture).unwrap();
         let mut request = Request {
             sampling: Sampling { temperature, seed: 5, ..Sampling::GREEDY },
             stop_tokens: stop.into_iter().collect(),
+            ngrams: beside.map(|text| {
+                let (before, after) = (prompt.clone(), text.clone());
+                Arc::new(Ngrams { before, after, elsewhere: vec![text], model_weight: 1.0 })
+            }),
             ..request(Priority::Interactive, &prompt, max_tokens)
         };
         let expected = plain(&model, &request);

@@ -191,6 +191,7 @@ impl Infill<'_> {
                 sampling: self.sampling(attempt),
                 priority: Priority::Action,
                 drafts: self.writer.tokenizer.encode(old),
+                ngrams: None,
                 held_back: prompt.held_back,
                 keeps_markup: false,
             })

@@ -332,6 +332,7 @@ impl Instruct<'_> {
                 sampling: sampling.unwrap_or(self.config.sampling),
                 priority: Priority::Action,
                 drafts: tokenizer.encode(old),
+                ngrams: None,
                 held_back: String::new(),
                 keeps_markup: true,
             })

@@ -91,6 +91,7 @@ const CONFIG: Config = Config {
     layout: Some(Layout::SuffixFirst),
     sources: Sources::ALL,
     beside: Beside::UNLIMITED,
+    ngrams: None,
 };
 
 /// A document with an actor that says given things.

@@ -58,12 +58,16 @@ impl Completer {
         if texts.len() < MAX_ITEMS - 1 {
             let n_context = self.writer.source.n_context();
             let prompt = self.prompt(snapshot, document, offset, n_context).ok()?;
+            let ngrams = self.ngrams(snapshot, document, offset, &prompt);
             for seed in 0..MAX_DRAWS {
                 if texts.len() == MAX_ITEMS - 1 || cancel.is_raised() {
                     break;
                 }
                 let sampling = Sampling { seed, ..WARM };
-                let order = |_| Ok(self.order(prompt.clone(), sampling, Priority::Interactive));
+                let order = |_| {
+                    let ngrams = ngrams.clone();
+                    Ok(self.order(prompt.clone(), ngrams, sampling, Priority::Interactive))
+                };
                 let Ok(answer) = self.write(order, &site, cancel) else { break };
                 let Ok(text) = suggested(document, offset, &site, &answer).0 else { continue };
                 if is_new(&text, &mut known) {

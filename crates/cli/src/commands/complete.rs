@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use assist::{Completion, Sources, Suggestion, Trigger};
+use assist::{Completion, Suggestion, Trigger};
 use engine::CancelFlag;
 use serde::Serialize;
 use text::{Buffer, Encoding};
@@ -85,8 +85,10 @@ pub(crate) fn run(arguments: &Complete) -> Result<ExitCode> {
     let Chosen { source, device, .. } = arguments.model.choose(Some(&folder))?;
     let mut config = source.assist_config(arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
     config.layout = arguments.layout.or(config.layout);
-    config.sources = arguments.sources.unwrap_or(config.sources);
-    let is_indexed = config.sources != Sources::NONE;
+    if let Some(sources) = arguments.sources {
+        config = config.with_sources(sources);
+    }
+    let is_indexed = config.looks_elsewhere();
     let assistant = source.assistant_with(config, device)?;
     let (workspace, id) = open(&arguments.location.file, arguments.root.as_deref(), is_indexed)?;
     let snapshot = workspace.snapshot();

@@ -79,8 +79,14 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     if let Some(n_prompt) = arguments.max_prompt {
         config.n_prompt = n_prompt.min(source.config()?.max_positions.saturating_sub(max_tokens));
     }
-    let configs: Vec<_> =
-        all_sources.iter().map(|sources| assist::Config { sources: *sources, ..config }).collect();
+    let is_said = !arguments.sources.is_empty() || arguments.context.is_some();
+    let configs: Vec<_> = all_sources
+        .iter()
+        .map(|sources| match is_said {
+            true => config.with_sources(*sources),
+            false => config,
+        })
+        .collect();
     let assistants = source.assistants_with(&configs, device)?;
     let (trigger, trigger_name) = match arguments.trigger {
         Ask::Automatic => (Trigger::Automatic, "automatic"),

@@ -76,6 +76,12 @@ impl Repository {
         crate::prompt(&snapshot, document, self.offset, &TOKENIZER, settings).unwrap()
     }
 
+    pub(super) fn surroundings(&self, sources: Sources) -> Surroundings {
+        let snapshot = self.snapshot();
+        let document = snapshot.document(&self.id).unwrap();
+        surroundings(&snapshot, document, self.offset, &TOKENIZER, sources, None)
+    }
+
     /// What goes with an instruction about the file with the caret, whose first line belongs to it as that of every file does.
     pub(super) fn background(&self, n_tokens: usize) -> Vec<Piece> {
         let snapshot = self.snapshot();
@@ -376,4 +382,23 @@ fn an_excluded_file_is_in_no_prompt_of_others() {
     assert!(!shows(&repository), "edited");
     repository.workspace.set_excluded(Exclusion::default());
     assert!(shows(&repository));
+}
+
+#[test]
+fn the_surroundings_are_the_file_on_both_sides_and_what_helps_from_elsewhere() {
+    let repository = Repository::new(
+        "//- /repo/src/area.rs\npub fn area(width: u32) -> u32 {\n    width * width\n}\n//- /repo/src/main.rs\nuse area::area;\n\nfn main() {\n    let x = area($0);\n}\n",
+    );
+    let spelled = |ids: &[u32]| -> String {
+        ids.iter().map(|id| String::from_utf8_lossy(TOKENIZER.bytes(*id))).collect()
+    };
+    let Surroundings { before, after, elsewhere } = repository.surroundings(Sources::ALL);
+    assert_eq!(spelled(&before), "use area::area;\n\nfn main() {\n    let x = area(");
+    assert_eq!(spelled(&after), ");\n}\n");
+    let elsewhere: Vec<String> = elsewhere.iter().map(|ids| spelled(ids)).collect();
+    assert!(elsewhere.iter().any(|text| text.contains("width * width")), "{elsewhere:?}");
+    assert_eq!(
+        repository.surroundings(Sources::NONE),
+        Surroundings { before, after, elsewhere: Vec::new() }
+    );
 }

@@ -67,7 +67,12 @@ fn prompts(repository: &Repository) -> Vec<String> {
     };
     let told = repository.background(60_000);
     let told = told.into_iter().map(|piece| piece.text).collect::<String>();
-    Layout::ALL.into_iter().map(prompt).chain([told + "near_the_caret"]).collect()
+    let Surroundings { before, after, elsewhere } = repository.surroundings(Sources::ALL);
+    let counted = [vec![before, after], elsewhere].concat().concat();
+    let counted: String =
+        counted.iter().map(|id| String::from_utf8_lossy(TOKENIZER.bytes(*id))).collect();
+    let others = [told + "near_the_caret", counted];
+    Layout::ALL.into_iter().map(prompt).chain(others).collect()
 }
 
 #[track_caller]
