@@ -53,8 +53,8 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def export(work: Path, out: Path, sources: str) -> None:
-    """Writes the whole folder; `sources` is what the language server shows of other files."""
+def export(work: Path, out: Path, sources: str, ngram_model_weight: float) -> None:
+    """Writes the whole folder; `sources` is what the language server shows of other files, 0 counts none."""
     out.mkdir(parents=True, exist_ok=True)
     state = torch.load(work / "checkpoint.pt", weights_only=True, map_location="cpu")
     model = Plt(PltConfig.from_dict(state["config"]))
@@ -74,6 +74,8 @@ def export(work: Path, out: Path, sources: str) -> None:
         "prompt_layout": "suffix-first",
         "prompt_sources": sources,
     }
+    if ngram_model_weight > 0:
+        generation["ngram_model_weight"] = ngram_model_weight
     write_json(out / "generation_config.json", generation)
     special = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -109,8 +111,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models/default"))
     parser.add_argument("--sources", default="all", help="text of other files that prompts show: all, or none")
     parser.add_argument("--rounded", type=Path, help="folder whose weights in integers go into this one")
+    parser.add_argument(
+        "--ngram-model-weight", type=float, default=4.0, help="beside runs of tokens at hand; 0 for none"
+    )
     args = parser.parse_args()
-    export(args.work, args.out, args.sources)
+    export(args.work, args.out, args.sources, args.ngram_model_weight)
     if args.rounded:
         take_rounded(args.rounded, args.out)
     size = (args.out / "model.safetensors").stat().st_size

@@ -1,4 +1,4 @@
-"""Unpacks the packages of a split into folders of their own, for `dacapo eval cut`: files that training would have kept."""
+"""Unpacks the packages of a split into folders of their own, for `dacapo eval cut`: what training would have kept."""
 
 from __future__ import annotations
 
