@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--sources", default="all", help="text of other files that prompts show: all, or none")
     parser.add_argument("--rounded", type=Path, help="folder whose weights in integers go into this one")
     parser.add_argument(
-        "--ngram-model-weight", type=float, default=4.0, help="beside runs of tokens at hand; 0 for none"
+        "--ngram-model-weight", type=float, default=0.0, help="beside runs of tokens at hand; 0 for none"
     )
     args = parser.parse_args()
     export(args.work, args.out, args.sources, args.ngram_model_weight)
