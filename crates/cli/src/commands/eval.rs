@@ -69,8 +69,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     let Chosen { source, device, .. } = arguments.model.choose_here()?;
     let max_tokens = arguments.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
     let mut config = source.assist_config(max_tokens)?;
-    let all_sources = match (arguments.sources.as_slice(), arguments.context) {
-        ([], None) => vec![config.sources],
+    let asked = match (arguments.sources.as_slice(), arguments.context) {
+        ([], None) => Vec::new(),
         ([], Some(Switch::On)) => vec![Sources::ALL],
         ([], Some(Switch::Off)) => vec![Sources::NONE],
         (sources, _) => sources.to_vec(),
@@ -79,14 +79,10 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     if let Some(n_prompt) = arguments.max_prompt {
         config.n_prompt = n_prompt.min(source.config()?.max_positions.saturating_sub(max_tokens));
     }
-    let is_said = !arguments.sources.is_empty() || arguments.context.is_some();
-    let configs: Vec<_> = all_sources
-        .iter()
-        .map(|sources| match is_said {
-            true => config.with_sources(*sources),
-            false => config,
-        })
-        .collect();
+    let configs: Vec<_> = match asked.as_slice() {
+        [] => vec![config],
+        asked => asked.iter().map(|sources| config.with_sources(*sources)).collect(),
+    };
     let assistants = source.assistants_with(&configs, device)?;
     let (trigger, trigger_name) = match arguments.trigger {
         Ask::Automatic => (Trigger::Automatic, "automatic"),
@@ -95,7 +91,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<ExitCode> {
     let mut bar = Bar::new(holes.len(), "holes");
     let answers = eval::run(&holes, &assistants, trigger, &mut |n_done| bar.show(n_done));
     drop(bar);
-    let names: Vec<String> = all_sources.iter().map(|sources| sources.to_string()).collect();
+    let names: Vec<String> = configs.iter().map(|config| config.sources.to_string()).collect();
     if let Some(path) = &arguments.answers {
         write_answers(path, &holes, &names, &answers)?;
     }
